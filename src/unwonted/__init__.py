@@ -1,0 +1,43 @@
+"""Learns what is habitual in records of behaviour; says of each new record how improbable it is, and why."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from unwonted.artifact import load
+    from unwonted.errors import ArtifactError, DataError, TrainingError, UnwontedError
+    from unwonted.models.dmdn import DMDN
+    from unwonted.report import write_report
+
+__all__ = [
+    "DMDN",
+    "ArtifactError",
+    "DataError",
+    "TrainingError",
+    "UnwontedError",
+    "load",
+    "write_report",
+]
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "DMDN": "unwonted.models.dmdn",
+    "ArtifactError": "unwonted.errors",
+    "DataError": "unwonted.errors",
+    "TrainingError": "unwonted.errors",
+    "UnwontedError": "unwonted.errors",
+    "load": "unwonted.artifact",
+    "write_report": "unwonted.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: `import unwonted` alone loads neither torch nor scikit-learn.
+    if name not in _HOME:
+        raise AttributeError(f"module 'unwonted' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

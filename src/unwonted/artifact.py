@@ -1,0 +1,187 @@
+"""One safetensors file a detector: tensors, and a JSON manifest as its metadata; no code in it, none run."""
+
+import json
+import math
+import struct
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+import unwonted
+from unwonted.calibrate import Calibration
+from unwonted.encode import Encoder
+from unwonted.errors import ArtifactError
+from unwonted.models import MODELS, model_class
+from unwonted.schema import Schema
+from unwonted.sources import atomic_write
+
+if TYPE_CHECKING:
+    from unwonted.detector import Detector
+
+__all__ = ["FORMAT", "Manifest", "load", "read_manifest", "save"]
+
+FORMAT = 1
+"""Version of the file format; a file of a newer one is refused."""
+
+_KEY = "unwonted"
+_CALIBRATION = "calibration.scores"
+_NETWORK = "network."
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What a model file says of itself.
+
+    Attributes:
+        format: Version of the file format.
+        package: Version of the package that wrote it.
+        model: Registered name of the model.
+        config: Constructor arguments.
+        features: Number and names of the columns given to `fit`; no names for arrays.
+        schema: Columns as understood.
+        encoder: How columns become tensors.
+        rows: Number of records the model was built for.
+        history, summary, notices, stopped_by: Of the training.
+        exemplars: Ordinary training records, kept to show the nearest one beside an alert.
+        checksum: Of everything else in the file.
+    """
+
+    format: int
+    package: str
+    model: str
+    config: dict[str, Any]
+    features: tuple[int, tuple[str, ...] | None]
+    schema: Schema
+    encoder: Encoder
+    rows: int
+    history: dict[str, list[float | None]]
+    summary: dict[str, Any]
+    notices: tuple[str, ...]
+    stopped_by: str
+    exemplars: dict[str, list[Any]]
+    checksum: str
+
+
+class _Version(msgspec.Struct):
+    format: int
+    package: str = ""
+
+
+def save(detector: "Detector", path: str | Path) -> None:
+    """Writes a fitted detector to one file, whole or not at all."""
+    name = next(name for name in MODELS if model_class(name) is type(detector))
+    tensors = {_NETWORK + key: value.numpy() for key, value in detector.model_.state_dict().items()}
+    tensors[_CALIBRATION] = detector.calibration_.scores
+    exemplars = detector.exemplars_
+    config = detector.get_params(deep=False)
+    config["verbose"] = False
+    if not isinstance(config["random_state"], int | None):
+        config["random_state"] = None
+    names = getattr(detector, "feature_names_in_", None)
+    manifest = Manifest(
+        format=FORMAT,
+        package=unwonted.__version__,
+        model=name,
+        config=config,
+        features=(detector.n_features_in_, None if names is None else tuple(names)),
+        schema=detector.schema_,
+        encoder=detector.encoder_,
+        rows=detector.summary_["train"],
+        history={key: [x if math.isfinite(x) else None for x in values] for key, values in detector.history_.items()},
+        summary=detector.summary_,
+        notices=detector.notices_,
+        stopped_by=detector.stopped_by_,
+        exemplars={column: exemplars[column].cast(pa.string()).to_pylist() for column in exemplars.column_names},
+        checksum="",
+    )
+    manifest = msgspec.structs.replace(manifest, checksum=_checksum(manifest, tensors))
+    atomic_write(path, save_tensors(tensors, {_KEY: msgspec.json.encode(manifest).decode()}))
+
+
+def load(path: str | Path) -> "Detector":
+    """Reads a detector that `save` wrote; its scores are the same to the bit on the same machine.
+
+    Raises:
+        ArtifactError: if the file is not there, is no model, is damaged, of a newer format or an unknown model.
+    """
+    data = _read(path)
+    manifest = _manifest(path, data)
+    try:
+        tensors = load_tensors(data)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: is damaged (its tensors cannot be read); save the model again") from error
+    if _checksum(manifest, tensors) != manifest.checksum:
+        raise ArtifactError(f"{path}: is damaged (it is not what was saved); save the model again")
+    try:
+        return _detector(manifest, tensors)
+    except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ArtifactError(f"{path}: is damaged (its parts do not fit together); save the model again") from error
+
+
+def read_manifest(path: str | Path) -> Manifest:
+    """What a model file says of itself, without building the model."""
+    return _manifest(path, _read(path))
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror or error}); name a model file") from error
+
+
+def _manifest(path: str | Path, data: bytes) -> Manifest:
+    try:
+        size = struct.unpack("<Q", data[:8])[0]
+        text = json.loads(data[8 : 8 + size])["__metadata__"][_KEY]
+        version = msgspec.json.decode(text, type=_Version)
+    except (struct.error, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path}: is no model file of unwonted, or a damaged one; name one that fit wrote") from error
+    if version.format > FORMAT:
+        raise ArtifactError(
+            f"{path}: was written by a newer unwonted ({version.package}, format {version.format}; this one reads "
+            f"{FORMAT}); update the package"
+        )
+    try:
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except ValueError as error:
+        raise ArtifactError(f"{path}: is damaged ({error}); save the model again") from error
+    if manifest.model not in MODELS:
+        raise ArtifactError(f"{path}: holds an unknown model {manifest.model!r}; there are {', '.join(MODELS)}")
+    return manifest
+
+
+def _detector(manifest: Manifest, tensors: dict[str, np.ndarray]) -> "Detector":
+    detector = model_class(manifest.model)(**manifest.config)
+    detector.n_features_in_ = manifest.features[0]
+    if manifest.features[1] is not None:
+        detector.feature_names_in_ = np.array(manifest.features[1], dtype=object)
+    detector.schema_, detector.encoder_ = manifest.schema, manifest.encoder
+    detector.model_ = detector._model(manifest.encoder, manifest.rows, seed=0)
+    weights = {key.removeprefix(_NETWORK): torch.from_numpy(value) for key, value in tensors.items() if key.startswith(_NETWORK)}
+    detector.model_.load_state_dict(weights)
+    detector.model_.eval()
+    detector.calibration_ = Calibration(tensors[_CALIBRATION])
+    detector.history_ = {
+        key: [math.nan if x is None else x for x in values] for key, values in manifest.history.items()
+    }
+    detector.summary_, detector.notices_ = manifest.summary, manifest.notices
+    detector.stopped_by_ = manifest.stopped_by
+    columns = {name: pa.array(values, pa.string()) for name, values in manifest.exemplars.items()}
+    detector.exemplars_, _ = manifest.schema.select(pa.table(columns))
+    return detector
+
+
+def _checksum(manifest: Manifest, tensors: dict[str, np.ndarray]) -> str:
+    """A digest of all that the file holds but the digest itself."""
+    digest = blake2b(msgspec.json.encode(msgspec.structs.replace(manifest, checksum="")), digest_size=16)
+    for key in sorted(tensors):
+        digest.update(key.encode() + np.ascontiguousarray(tensors[key]).tobytes())
+    return digest.hexdigest()

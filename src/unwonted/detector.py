@@ -1,0 +1,324 @@
+"""The estimator that every model inherits: fit, scores, p-values, alerts, explanations, saving."""
+
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from unwonted import artifact, explain
+from unwonted.calibrate import Calibration
+from unwonted.encode import Encoded, Encoder
+from unwonted.errors import DataError
+from unwonted.explain import Explanation
+from unwonted.models.base import Model, in_padded_chunks
+from unwonted.progress import lines, silent
+from unwonted.schema import Overrides, Schema
+from unwonted.sources import as_table
+from unwonted.split import folds, split_rows
+from unwonted.train import History, Plan, Progress, train
+
+__all__ = ["Detector"]
+
+Floats = NDArray[np.float64]
+
+FEWEST = 10
+"""Records below which a density is not worth its name, and fit refuses."""
+SMALL = 300
+"""Records below which calibration uses K-fold scores."""
+FOLDS = 5
+EXEMPLARS = 1000
+FARTHEST = np.finfo(np.float64).max
+
+
+class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """Learns the density of training records; scores a record by how improbable it is, in nats.
+
+    A subclass says which model to build (`_model`) and how long to train it (`_plan`); all else is here.
+
+    Args:
+        alert_rate: Share of normal records that may become alerts; moving it later moves the threshold alone.
+        schema: Declared kinds and roles, `{"sport": {"kind": "categorical"}, "id": {"role": "ignore"}}`.
+        ignore: Columns to leave out.
+        exemplars: How many training records to keep for "nearest normal record"; 0 keeps none.
+        device: "auto" (CUDA where there is one), "cpu" or "cuda".
+        max_time: Seconds after which training stops with what it has; None for as long as it takes.
+        random_state: Seed of all random draws.
+        verbose: True writes a line of progress every ten seconds to standard error; a function is called with
+            each `Progress`.
+    """
+
+    def __init__(
+        self,
+        *,
+        alert_rate: float = 0.05,
+        schema: Overrides | None = None,
+        ignore: Sequence[str] = (),
+        exemplars: int = EXEMPLARS,
+        device: str = "auto",
+        max_time: float | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | Callable[[Progress], None] = False,
+    ) -> None:
+        self.alert_rate = alert_rate
+        self.schema = schema
+        self.ignore = ignore
+        self.exemplars = exemplars
+        self.device = device
+        self.max_time = max_time
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @abstractmethod
+    def _model(self, encoder: Encoder, rows: int, seed: int) -> Model:
+        """An untrained model for so many training records."""
+
+    @abstractmethod
+    def _plan(self, encoder: Encoder, rows: int) -> Plan:
+        """How long to train it."""
+
+    def _targets(self) -> tuple[str, ...]:
+        """Columns whose density is wanted given the others; none means all."""
+        return ()
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learns from records; y is ignored.
+
+        Args:
+            X: A pandas, Polars or Arrow table, or an array, of at least ten records.
+            y: Ignored.
+
+        Raises:
+            DataError: if there are too few records or no usable column, or something declared does not exist.
+            TrainingError: if training breaks down numerically.
+        """
+        started = time.monotonic()
+        Calibration(np.zeros(1)).threshold(self.alert_rate)  # refuses a bad rate before the work
+        table = self._table(X, reset=True)
+        schema = Schema.infer(table, self.schema, targets=self._targets(), ignore=self.ignore)
+        if not schema.features:
+            raise DataError(
+                "no column is usable: each is constant, empty or ignored; give records with columns that vary"
+            )
+        records, notices = schema.select(table)
+        if records.num_rows < FEWEST:
+            raise DataError(
+                f"{records.num_rows} sample(s) are too few to learn from; a minimum of {FEWEST} is required"
+            )
+        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
+        run = _Run(self, schema, records, rng, started)
+        if records.num_rows < SMALL:
+            run.by_folds()
+        else:
+            run.by_split()
+        self.schema_ = schema
+        self.encoder_ = run.encoder
+        self.model_ = run.model.cpu().eval()
+        self.calibration_ = Calibration(run.calibration)
+        history = run.history
+        self.history_ = {"train": history.train, "validation": history.validation}
+        self.stopped_by_ = history.stopped_by
+        self.exemplars_ = run.exemplars(self.exemplars)
+        few = self.calibration_.notice(self.alert_rate)
+        self.notices_ = (*schema.notices, *notices, *run.notices, *([few] if few else []))
+        self.summary_ = {
+            "rows": records.num_rows,
+            **run.counts,
+            "steps": history.steps,
+            "best_step": history.best_step,
+            "stopped_by": history.stopped_by,
+            "seconds": round(time.monotonic() - started, 2),
+            "parameters": sum(weights.numel() for weights in self.model_.parameters()),
+        }
+        return self
+
+    @property
+    def columns_(self) -> tuple[str, ...]:
+        """The columns that the score splits over, in order."""
+        check_is_fitted(self, "encoder_")
+        return self.encoder_.columns
+
+    @property
+    def offset_(self) -> float:
+        """The threshold on `score_samples`, from the calibration scores and `alert_rate`."""
+        check_is_fitted(self, "calibration_")
+        return -self.calibration_.threshold(self.alert_rate)
+
+    def surprise(self, X: Any) -> Floats:
+        """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
+        encoded = self._encoded(X)
+        device = self._device()
+        nats = in_padded_chunks(self.model_.to(device), encoded, device).numpy()
+        self.model_.cpu()
+        return np.nan_to_num(nats, nan=FARTHEST, posinf=FARTHEST)
+
+    def contributions(self, X: Any) -> Floats:
+        """What each column adds to the anomaly score, shape (n, columns); rows sum to `anomaly_score`."""
+        return self._pooled(self.surprise(X))
+
+    def anomaly_score(self, X: Any) -> Floats:
+        """How improbable each record is, shape (n,): higher is stranger."""
+        return self.contributions(X).sum(1)
+
+    def score_samples(self, X: Any) -> Floats:
+        """The opposite of `anomaly_score`: higher is more normal, shape (n,)."""
+        return -self.anomaly_score(X)
+
+    def decision_function(self, X: Any) -> Floats:
+        """`score_samples` less `offset_`: below zero for alerts, shape (n,)."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Any) -> NDArray[np.int64]:
+        """−1 for alerts, +1 for the rest, shape (n,): exactly the records with p-value ≤ alert rate are −1."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def p_value(self, X: Any) -> Floats:
+        """Conformal p-values (1 + #{calibration scores ≥ s}) / (n + 1), shape (n,)."""
+        return self.calibration_.p_values(self.anomaly_score(X))
+
+    def explain(self, X: Any, top: int = 3) -> list[Explanation]:
+        """For each record its `top` columns by contribution: seen, expected, and the nearest normal record."""
+        check_is_fitted(self, "model_")
+        records, _ = self.schema_.select(self._table(X))
+        return explain.explain(self, records, self._pooled, top)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the detector to one safetensors file, whole or not at all; see `unwonted.load`."""
+        check_is_fitted(self, "model_")
+        artifact.save(self, path)
+
+    def _pooled(self, surprise: Floats) -> Floats:
+        pooled: Floats = self.model_.pool(torch.from_numpy(surprise)).numpy()
+        return pooled
+
+    def _encoded(self, X: Any) -> Encoded:
+        check_is_fitted(self, "model_")
+        records, _ = self.schema_.select(self._table(X))
+        return self.encoder_.transform(records)
+
+    def _device(self) -> torch.device:
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise DataError(f"device {self.device!r} does not exist; choose of auto, cpu, cuda")
+        cuda = torch.cuda.is_available()
+        if self.device == "cuda" and not cuda:
+            raise DataError("device 'cuda' is not available here; use 'auto' or 'cpu'")
+        return torch.device("cuda" if cuda and self.device != "cpu" else "cpu")
+
+    def _table(self, X: Any, reset: bool = False) -> pa.Table:
+        """X as an Arrow table; named columns are matched by name later, arrays by position here."""
+        if isinstance(X, pa.RecordBatch) or nw.dependencies.is_into_dataframe(X):
+            table = as_table(X)
+            if reset:
+                self.n_features_in_ = table.num_columns
+                self.feature_names_in_ = np.array(table.column_names, dtype=object)
+            return table
+        array = validate_data(
+            self, X, reset=reset, dtype=None, ensure_all_finite=False, ensure_min_samples=2 if reset else 1
+        )
+        if array.dtype.kind == "c":
+            raise ValueError("Complex data not supported")
+        return as_table(array)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        return tags
+
+
+class _Run:
+    """One fit: splits the records, trains, chooses, calibrates, each on a part of its own."""
+
+    def __init__(
+        self, detector: Detector, schema: Schema, records: pa.Table, rng: np.random.Generator, started: float
+    ) -> None:
+        self.detector, self.schema, self.records = detector, schema, records
+        self.seed, self.rng = int(rng.integers(2**31)), rng
+        self.device = detector._device()
+        limit = detector.max_time
+        self.deadline = math.inf if limit is None else started + limit
+        verbose = detector.verbose
+        self.report = verbose if callable(verbose) else lines() if verbose else silent
+        self.notices: list[str] = []
+
+    def by_split(self) -> None:
+        """Train, validation and calibration part; the usual way."""
+        split = split_rows(self.records, self.rng)
+        self.train_rows = split.train
+        self.encoder, self.model, self.history = self._trained(split.train, split.validation)
+        self.model.settle(torch.from_numpy(self._surprise(self.model, self.encoder, split.validation)))
+        self.calibration = self._scores(self._surprise(self.model, self.encoder, split.calibration))
+        self.counts = {
+            "train": len(split.train),
+            "validation": len(split.validation),
+            "calibration": len(split.calibration),
+        }
+
+    def by_folds(self) -> None:
+        """Each fold scored by a model that saw neither it nor, but for stopping, the fold after it."""
+        parts = folds(self.records, FOLDS, self.rng)
+        held_out, best = [], []
+        for i in range(len(parts)):
+            after = (i + 1) % len(parts)
+            rest = np.concatenate([part for j, part in enumerate(parts) if j not in (i, after)])
+            encoder, model, history = self._trained(rest, parts[after])
+            held_out.append(self._surprise(model, encoder, parts[i]))
+            best.append(history.best_step)
+        self.train_rows = np.arange(self.records.num_rows)
+        steps = int(np.median(best))
+        self.encoder, self.model, self.history = self._trained(self.train_rows, self.train_rows[:0], steps)
+        surprise = np.concatenate(held_out)
+        self.model.settle(torch.from_numpy(surprise))
+        self.calibration = self._scores(surprise)
+        self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(surprise)}
+        self.notices.append(
+            f"with {len(surprise)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
+            f"approximate, where {SMALL} records or more would promise it"
+        )
+
+    def exemplars(self, most: int) -> pa.Table:
+        """At most so many training records, drawn from the less surprising ones."""
+        drawn = self.rng.permutation(self.train_rows)[: 2 * most]
+        if not len(drawn):
+            return self.records.slice(0, 0)
+        scores = self._scores(self._surprise(self.model, self.encoder, drawn))
+        ordinary = drawn[scores <= np.quantile(self.calibration, 1 - self.detector.alert_rate)]
+        return self.records.take(np.sort(ordinary[:most]))
+
+    def _trained(
+        self, rows: NDArray[np.int64], validation: NDArray[np.int64], steps: int | None = None
+    ) -> tuple[Encoder, Model, History]:
+        learn = self.records.take(rows)
+        encoder = Encoder.fit(learn, self.schema)
+        model = self.detector._model(encoder, len(rows), self.seed).to(self.device)
+        plan = self.detector._plan(encoder, len(rows))
+        history = train(
+            model,
+            encoder.transform(learn).to(self.device),
+            encoder.transform(self.records.take(validation)).to(self.device),
+            plan if steps is None else plan.cut_to(steps),
+            seed=self.seed,
+            deadline=self.deadline,
+            report=self.report,
+        )
+        return encoder, model.eval(), history
+
+    def _surprise(self, model: Model, encoder: Encoder, rows: NDArray[np.int64]) -> Floats:
+        surprise = in_padded_chunks(model, encoder.transform(self.records.take(rows)), self.device).numpy()
+        return np.nan_to_num(surprise, nan=FARTHEST, posinf=FARTHEST)
+
+    def _scores(self, surprise: Floats) -> Floats:
+        pooled: Floats = self.model.cpu().pool(torch.from_numpy(surprise)).numpy().sum(1)
+        self.model.to(self.device)
+        return pooled

@@ -1,0 +1,120 @@
+"""How well scores and alerts agree with labels: AUROC, AUPRC, F1 and the rest, thin over scikit-learn."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    confusion_matrix,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+from unwonted.errors import DataError
+
+__all__ = ["detection_by_category", "evaluate"]
+
+
+def evaluate(
+    scores: ArrayLike, is_anomaly: ArrayLike, alerts: ArrayLike, *, alert_rate: float, threshold: float
+) -> dict[str, Any]:
+    """Quality of scores and alerts against labels; an anomaly is the positive class throughout.
+
+    Args:
+        scores: Anomaly scores, shape (n,), higher = stranger.
+        is_anomaly: Truth, booleans of shape (n,).
+        alerts: Which records were called anomalous, booleans of shape (n,).
+        alert_rate: The rate the alerts were asked for; passed through.
+        threshold: The score above which a record was an alert; passed through.
+
+    Returns:
+        auroc, auprc (average precision), precision, recall, f1 (0 where there is no alert), accuracy,
+        confusion (tn, fp, fn, tp), alert_rate, alert_share_normal (realised share of alerts among the normal
+        records), threshold, n. Plain Python numbers.
+
+    Raises:
+        DataError: The labels are of one class only, or the lengths differ.
+
+    Example:
+        >>> result = evaluate([1, 2, 3, 4], [0, 0, 1, 1], [0, 1, 1, 1], alert_rate=0.5, threshold=1.5)
+        >>> result["auroc"], result["recall"], result["alert_share_normal"], result["confusion"]
+        (1.0, 1.0, 0.5, {'tn': 1, 'fp': 1, 'fn': 0, 'tp': 2})
+    """
+    score, truth, alert = _columns(scores, is_anomaly, alerts)
+    tn, fp, fn, tp = (int(count) for count in confusion_matrix(truth, alert, labels=[False, True]).ravel())
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, alert, average="binary", zero_division=0
+    )
+    return {
+        "auroc": float(roc_auc_score(truth, score)),
+        "auprc": float(average_precision_score(truth, score)),
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "accuracy": float(accuracy_score(truth, alert)),
+        "confusion": {"tn": tn, "fp": fp, "fn": fn, "tp": tp},
+        "alert_rate": alert_rate,
+        "alert_share_normal": fp / (fp + tn),
+        "threshold": threshold,
+        "n": truth.size,
+    }
+
+
+def detection_by_category(
+    alerts: ArrayLike, scores: ArrayLike, categories: Sequence[Any], normal: ArrayLike
+) -> list[dict[str, Any]]:
+    """How well each kind of anomaly is found, the most frequent kind first.
+
+    Args:
+        alerts: Which records were called anomalous, booleans of shape (n,).
+        scores: Anomaly scores, shape (n,), higher = stranger.
+        categories: The kind of each record, n values, compared as text.
+        normal: Which records are normal, booleans of shape (n,).
+
+    Returns:
+        One dict a kind of anomaly: category, n, alerts (how many of them were), recall (their share) and
+        auroc (this kind against all normal records).
+
+    Raises:
+        DataError: The labels are of one class only, or the lengths differ.
+
+    Example:
+        >>> detection_by_category([0, 0, 1, 0], [1, 2, 3, 1], ["ok", "ok", "scan", "leak"], [1, 1, 0, 0])
+        ... # doctest: +NORMALIZE_WHITESPACE
+        [{'category': 'leak', 'n': 1, 'alerts': 0, 'recall': 0.0, 'auroc': 0.25},
+         {'category': 'scan', 'n': 1, 'alerts': 1, 'recall': 1.0, 'auroc': 1.0}]
+    """
+    score, truth, alert = _columns(scores, ~np.asarray(normal, dtype=bool), alerts)
+    kinds = np.array([str(category) for category in categories], dtype=object)
+    if kinds.size != truth.size:
+        raise DataError(f"There are {kinds.size} categories for {truth.size} records; give one for each.")
+    rows = []
+    for kind in sorted(set(kinds[truth])):
+        mine = truth & (kinds == kind)
+        either = mine | ~truth
+        n, found = int(mine.sum()), int(alert[mine].sum())
+        auroc = float(roc_auc_score(mine[either], score[either]))
+        rows.append({"category": kind, "n": n, "alerts": found, "recall": found / n, "auroc": auroc})
+    return sorted(rows, key=lambda row: -row["n"])
+
+
+def _columns(
+    scores: ArrayLike, is_anomaly: ArrayLike, alerts: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    score = np.asarray(scores, dtype=np.float64)
+    truth, alert = np.asarray(is_anomaly, dtype=bool), np.asarray(alerts, dtype=bool)
+    if not score.shape == truth.shape == alert.shape:
+        raise DataError(
+            f"Scores, labels and alerts differ in shape ({score.shape}, {truth.shape}, {alert.shape}); "
+            "give one of each a record."
+        )
+    if truth.all() or not truth.any():
+        kind = "normal" if truth.size and not truth.any() else "anomalous"
+        found = f"All {truth.size} records are labelled {kind}" if truth.size else "There are no records"
+        raise DataError(
+            f"{found}; measuring needs normal and anomalous ones: check the label and its values."
+        )
+    return score, truth, alert

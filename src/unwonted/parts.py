@@ -1,0 +1,307 @@
+"""What a column can hold, as a model sees it: named outcomes, and a scaled value beside them."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+__all__ = ["NOVEL", "CategoricalPart", "CyclicPart", "NumericPart", "Part"]
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+NOVEL = -1
+"""The code of what training never saw: an unseen category, or a gap in a column that had none."""
+
+VALUE = 0
+"""The code, in a part that has values, of any value that has no outcome of its own."""
+
+MAX_ATOMS = 32
+MAX_CATEGORIES = 256
+ATOM_SHARE = 0.01
+REPEATED_SHARE = 0.05
+HEAVY_TAIL = 8.0
+FINEST = 1e-6
+FURTHEST = 1e8
+NEAREST_RANK = 0.002
+
+
+class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
+    """Categories, each with an outcome of its own; those too rare for one share an outcome evenly.
+
+    Attributes:
+        column: The column it was read from.
+        categories: The outcomes 0 … C−1.
+        rare: Categories that share outcome C, if any.
+        missing: Whether training had gaps; they are the last outcome.
+        novelty: Probability that training leaves for what it never saw (Good–Turing).
+        unit: "day of week" where the categories were read off a date.
+    """
+
+    column: str
+    categories: tuple[str, ...]
+    rare: tuple[str, ...]
+    missing: bool
+    novelty: float
+    unit: str = ""
+
+    @property
+    def outcomes(self) -> int:
+        return len(self.categories) + bool(self.rare) + self.missing
+
+    @property
+    def label(self) -> str:
+        return f"{self.column} ({self.unit})" if self.unit else self.column
+
+    @classmethod
+    def fit(cls, column: str, texts: pa.ChunkedArray, unit: str = "") -> "CategoricalPart":
+        counts = pc.value_counts(texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts)
+        names = counts.field("values").to_pylist()
+        sizes = counts.field("counts").to_pylist()
+        known = sorted(
+            ((n, s) for n, s in zip(names, sizes, strict=True) if n is not None),
+            key=lambda pair: (-pair[1], pair[0]),
+        )
+        room = MAX_CATEGORIES if len(known) > MAX_CATEGORIES else len(known)
+        seen_once = sum(size == 1 for _, size in known)
+        return cls(
+            column=column,
+            categories=tuple(sorted(name for name, _ in known[:room])),
+            rare=tuple(sorted(name for name, _ in known[room:])),
+            missing=None in names,
+            novelty=_good_turing(seen_once, len(texts)),
+            unit=unit,
+        )
+
+    def codes(self, texts: pa.ChunkedArray) -> Codes:
+        """The outcome of each text, shape (n,); NOVEL where there is none."""
+        names = pa.array((*self.categories, *self.rare), type=pa.string())
+        found = pc.index_in(texts.cast(pa.string()), value_set=names)
+        codes = np.asarray(found.fill_null(NOVEL).to_numpy(), dtype=np.int64)
+        codes = np.minimum(codes, len(self.categories))
+        if self.missing:
+            codes[np.asarray(texts.is_null().to_numpy())] = self.outcomes - 1
+        return codes
+
+    def name(self, outcome: int) -> str:
+        """What outcome stands for, in words."""
+        if outcome < len(self.categories):
+            return self.categories[outcome]
+        return "another rare one" if self.rare and outcome == len(self.categories) else "missing"
+
+    def shared(self) -> Floats:
+        """Log of the share that one record's category has in its outcome's probability, shape (outcomes,)."""
+        shares = np.zeros(self.outcomes)
+        if self.rare:
+            shares[len(self.categories)] = -math.log(len(self.rare))
+        return shares
+
+
+class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
+    """A number: z = (x − centre)/scale, drawn in by asinh where its tail is heavy, then standardised.
+
+    A column in which values repeat is wholly mass: each value stands for a bin as wide as the column's
+    resolution, and its most frequent values (atoms) are outcomes of their own as well. Any other is density.
+
+    Attributes:
+        column: The column it was read from.
+        centre, scale: Median and robust spread, in the column's unit.
+        heavy: Whether asinh is applied.
+        mean, deviation: Of the values after that.
+        low, high: Range of the scaled training values; what a model reads is held within it.
+        resolution: Width of a bin in the column's unit; 0 for density.
+        atoms: Values that have an outcome of their own, ascending.
+        missing: Whether training had gaps; they are the last outcome.
+        novelty: Probability left for a gap where training had none.
+        knots, ranks: The training distribution, as values and normal scores.
+    """
+
+    column: str
+    centre: float
+    scale: float
+    heavy: bool
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    resolution: float
+    atoms: tuple[float, ...]
+    missing: bool
+    novelty: float
+    knots: tuple[float, ...]
+    ranks: tuple[float, ...]
+
+    inputs = 2
+    period = 0.0
+
+    @property
+    def outcomes(self) -> int:
+        return 1 + len(self.atoms) + self.missing
+
+    @property
+    def label(self) -> str:
+        return self.column
+
+    @classmethod
+    def fit(cls, column: str, x: Floats) -> "NumericPart":
+        known = x[~np.isnan(x)]
+        values, counts = np.unique(known, return_counts=True)
+        finite = np.isfinite(values)
+        numbers, sizes = values[finite], counts[finite]
+        repeated = 1 - len(numbers) / max(1, sizes.sum())
+        often = counts >= max(3.0, ATOM_SHARE * len(known))
+        if repeated <= REPEATED_SHARE:
+            often = np.zeros_like(often)
+        if often.sum() > MAX_ATOMS:
+            often &= counts >= np.sort(counts)[-MAX_ATOMS]
+        atoms = values[often | ~finite]
+        centre, scale = _robust_location(np.repeat(numbers, sizes))
+        gaps = np.diff(numbers)
+        resolution = 0.0
+        if len(gaps) and repeated > REPEATED_SHARE:
+            resolution = max(float(np.percentile(gaps, 1)), FINEST * scale)
+        with np.errstate(over="ignore"):
+            heavy = bool(len(numbers)) and float(np.abs((numbers - centre) / scale).max()) > HEAVY_TAIL
+        raw = cls(
+            column, centre, scale, heavy, 0.0, 1.0, -1.0, 1.0, resolution, tuple(atoms.tolist()),
+            bool(np.isnan(x).any()), _good_turing(0, len(x)), (), (),
+        )  # fmt: skip
+        t = raw.scaled(numbers) if len(numbers) else np.zeros(1)
+        weights = sizes if len(numbers) else np.ones(1)
+        mean = float(np.average(t, weights=weights))
+        deviation = math.sqrt(float(np.average((t - mean) ** 2, weights=weights))) or 1.0
+        knots, ranks = _normal_scores((t - mean) / deviation, weights)
+        return msgspec.structs.replace(
+            raw,
+            mean=mean,
+            deviation=deviation,
+            low=float((t.min() - mean) / deviation),
+            high=float((t.max() - mean) / deviation),
+            knots=tuple(knots.tolist()),
+            ranks=tuple(ranks.tolist()),
+        )
+
+    def scaled(self, x: Floats) -> Floats:
+        """Standardised values, shape (n,); ±inf and overflows stop at ±FURTHEST, gaps are 0."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = (x - self.centre) / self.scale
+            t = ((np.arcsinh(z) if self.heavy else z) - self.mean) / self.deviation
+        return np.nan_to_num(np.clip(t, -FURTHEST, FURTHEST), nan=0.0)
+
+    def original(self, t: Floats) -> Floats:
+        """The inverse of `scaled`."""
+        z = np.asarray(t, dtype=np.float64) * self.deviation + self.mean
+        with np.errstate(over="ignore"):
+            return self.centre + self.scale * (np.sinh(z) if self.heavy else z)
+
+    def codes(self, x: Floats) -> Codes:
+        """The outcome of each value, shape (n,)."""
+        codes = np.full(len(x), VALUE, dtype=np.int64)
+        if self.atoms:
+            atoms = np.asarray(self.atoms)
+            nearest = np.clip(np.searchsorted(atoms, x), 0, len(atoms) - 1)
+            codes = np.where(atoms[nearest] == x, nearest + 1, VALUE)
+        codes[np.isnan(x)] = self.outcomes - 1 if self.missing else NOVEL
+        return codes
+
+    def widths(self, x: Floats) -> Floats:
+        """Width of each value's bin on the scaled axis, shape (n,); 0 for density."""
+        if not self.resolution:
+            return np.zeros(len(x))
+        half = self.resolution / 2
+        with np.errstate(invalid="ignore"):
+            widths = self.scaled(x + half) - self.scaled(x - half)
+        # Far out the bin is narrower than a float64 can tell: take the slope of the scaling instead.
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            z = (x - self.centre) / self.scale
+            slope = (1 / np.sqrt(1 + z * z) if self.heavy else np.ones_like(z)) / self.deviation
+        narrow = self.resolution / self.scale * slope
+        return np.maximum(np.where(widths > 1e-9, widths, np.nan_to_num(narrow)), 1e-12)
+
+    def features(self, x: Floats) -> Floats:
+        """What a network reads of it, shape (n, 2): the scaled value and its normal score, both bounded."""
+        t = np.clip(self.scaled(x), self.low, self.high)
+        known = ~np.isnan(x)
+        return np.column_stack([t, np.interp(t, self.knots, self.ranks)]) * known[:, None]
+
+
+class CyclicPart(msgspec.Struct, frozen=True, tag="cyclic"):
+    """A value on a circle, such as the hour of day; `scaled` runs over [0, 2π)."""
+
+    column: str
+    unit: str
+    cycle: float
+    missing: bool
+    novelty: float
+
+    inputs = 4
+    period = 2 * math.pi
+
+    @property
+    def outcomes(self) -> int:
+        return 1 + self.missing
+
+    @property
+    def label(self) -> str:
+        return f"{self.column} ({self.unit})"
+
+    @classmethod
+    def fit(cls, column: str, x: Floats, unit: str, cycle: float) -> "CyclicPart":
+        return cls(column, unit, cycle, bool(np.isnan(x).any()), _good_turing(0, len(x)))
+
+    def scaled(self, x: Floats) -> Floats:
+        return np.nan_to_num(np.mod(x, self.cycle) * (self.period / self.cycle), nan=0.0)
+
+    def original(self, t: Floats) -> Floats:
+        return np.mod(np.asarray(t, dtype=np.float64), self.period) * (self.cycle / self.period)
+
+    def codes(self, x: Floats) -> Codes:
+        return np.where(np.isnan(x), 1 if self.missing else NOVEL, VALUE)
+
+    def widths(self, x: Floats) -> Floats:
+        return np.zeros(len(x))
+
+    def features(self, x: Floats) -> Floats:
+        t = self.scaled(x)
+        circle = np.column_stack([np.sin(t), np.cos(t), np.sin(2 * t), np.cos(2 * t)])
+        return circle * ~np.isnan(x)[:, None]
+
+
+Part = CategoricalPart | NumericPart | CyclicPart
+
+
+def _good_turing(seen_once: int, n: int) -> float:
+    """Probability of what was never seen, from how many outcomes were seen once in n records."""
+    return min(0.5, (seen_once + 1) / (n + 2))
+
+
+def _robust_location(x: Floats) -> tuple[float, float]:
+    """Median, and the narrowest of the usual spreads that is not zero."""
+    if not len(x):
+        return 0.0, 1.0
+    centre = float(np.median(x))
+    p10, p25, p75, p90 = np.percentile(x, [10, 25, 75, 90])
+    for spread in (
+        (p75 - p25) / 1.349,
+        (p90 - p10) / 2.563,
+        float(np.std(x / (np.abs(x).max() or 1.0)) * np.abs(x).max()),
+    ):
+        if np.isfinite(spread) and spread > 0:
+            return centre, float(spread)
+    return centre, abs(centre) or 1.0
+
+
+def _normal_scores(values: Floats, counts: Sequence[int] | Floats, most: int = 256) -> tuple[Floats, Floats]:
+    """The distribution of ascending values as at most `most` knots and their normal scores Φ⁻¹(rank)."""
+    from scipy.special import ndtri
+
+    counts = np.asarray(counts, dtype=np.float64)
+    middle = (np.cumsum(counts) - counts / 2) / counts.sum()
+    if len(values) > most:
+        chosen = np.unique(np.searchsorted(middle, np.linspace(0, 1, most)).clip(0, len(values) - 1))
+        values, middle = values[chosen], middle[chosen]
+    return values, ndtri(np.clip(middle, NEAREST_RANK, 1 - NEAREST_RANK))

@@ -1,0 +1,94 @@
+"""The report: one self-contained page about a table's records, which are strange, and why."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from unwonted.report import figures
+from unwonted.report.content import prepare
+from unwonted.report.words import clean
+from unwonted.sources import as_table, atomic_write, check_output
+
+if TYPE_CHECKING:
+    from unwonted.detector import Detector
+
+__all__ = ["build_report", "write_report"]
+
+_LONGEST = 400  # characters of one value that are shown; the rest is cut with an ellipsis
+
+
+def write_report(
+    detector: "Detector",
+    table: Any,
+    path: str | Path,
+    labels: Sequence[Any] | None = None,
+    normal: Sequence[Any] | None = None,
+    title: str = "Behaviour report",
+    *,
+    categories: Sequence[Any] | None = None,
+    top: int = 20,
+) -> None:
+    """Scores a table and writes the page about it, whole or not at all.
+
+    Args: as `build_report`, and `path`, the file to write.
+
+    Raises:
+        DataError: the file cannot be written, or labels do not fit the table.
+    """
+    check_output(path)
+    page = build_report(detector, table, labels, normal, title, categories=categories, top=top)
+    atomic_write(path, page.encode("utf-8"))
+
+
+def build_report(
+    detector: "Detector",
+    table: Any,
+    labels: Sequence[Any] | None = None,
+    normal: Sequence[Any] | None = None,
+    title: str = "Behaviour report",
+    *,
+    categories: Sequence[Any] | None = None,
+    top: int = 20,
+) -> str:
+    """Scores a table and returns the page about it as HTML.
+
+    The page makes no request and holds no script; every value is shown as text. The same detector and
+    table give the same page.
+
+    Args:
+        detector: a fitted detector.
+        table: the records, as anything `unwonted.sources.as_table` takes.
+        labels: one a row, to judge the scores by; never an input of the model.
+        normal: the labels that mean normal.
+        title: the page's heading.
+        categories: one a row, finer than the labels (kinds of attack), to group the detection by.
+        top: how many of the strangest records to show.
+
+    Raises:
+        DataError: the labels or categories do not fit the table, or labels come without `normal`.
+    """
+    page = prepare(detector, as_table(table), labels, normal, categories, title, top)
+    return _environment().get_template("page.html.j2").render(page=page)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("unwonted.report", ""),
+        autoescape=True,
+        finalize=_harmless,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["draw"] = figures
+    return environment
+
+
+def _harmless(value: Any) -> Any:
+    """What the template prints, with control characters made visible; runs on every expression."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return clean(value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…")

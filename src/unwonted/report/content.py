@@ -1,0 +1,207 @@
+"""What the report says, gathered from a detector and a table: numbers, words and groups, no mark-up."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from unwonted.errors import DataError
+from unwonted.report.findings import Finding, findings
+from unwonted.report.promise import Promise, promise
+from unwonted.report.quality import Quality, normal_mask, quality
+from unwonted.report.scores import Histogram, Training, histogram, training
+from unwonted.report.words import count, nats, number, percent, text_of
+from unwonted.schema import Schema, profile
+
+if TYPE_CHECKING:
+    from unwonted.detector import Detector
+
+__all__ = ["ColumnRow", "Content", "prepare"]
+
+
+@dataclass(frozen=True)
+class ColumnRow:
+    """One column as the schema understood it."""
+
+    name: str
+    kind: str
+    role: str
+    distinct: str
+    missing: str
+    example: str
+    notices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything on the page, in the order in which it is read."""
+
+    title: str
+    headline: str
+    summary: tuple[str, ...]
+    records: int
+    width: int  # columns that the model reads
+    alerts: int
+    alert_share: str
+    promise: Promise | None
+    findings: tuple[Finding, ...]
+    histogram: Histogram
+    training: Training | None
+    facts: tuple[tuple[str, str], ...]
+    columns: tuple[ColumnRow, ...]
+    notices: tuple[str, ...]
+    quality: Quality | None
+    unjudged: str  # why labels were given and yet nothing is measured by them
+
+
+def prepare(
+    detector: "Detector",
+    table: pa.Table,
+    labels: Sequence[Any] | None,
+    normal: Sequence[Any] | None,
+    categories: Sequence[Any] | None,
+    title: str,
+    top: int,
+) -> Content:
+    """Scores the table once and works out everything that the page shows.
+
+    Raises:
+        DataError: labels or categories do not fit the table, or labels come without `normal`.
+    """
+    n = table.num_rows
+    for name, values in (("labels", labels), ("categories", categories)):
+        if values is not None and len(values) != n:
+            raise DataError(f"{name} has {len(values)} values, the table {n} rows; give one value a row")
+    if labels is not None and normal is None:
+        raise DataError("labels were given without the values that mean normal; name them with normal=[...]")
+    scores = np.asarray(detector.anomaly_score(table), dtype=np.float64)
+    p_values = detector.calibration_.p_values(scores)
+    threshold = detector.calibration_.threshold(detector.alert_rate)
+    alerts = scores > threshold
+    anomaly = None if labels is None else ~normal_mask(labels, normal or ())
+    if anomaly is not None and anomaly.all():
+        listed = ", ".join(repr(value) for value in normal or ())
+        raise DataError(
+            f"none of the {n} labels is {listed}, the values said to mean normal; name one that occurs"
+        )
+    rows = np.lexsort((np.arange(n), -scores))[:top]
+    head = table.take(pa.array(rows, pa.int64()))
+    names = None if labels is None else [_label(value) for value in (categories or labels)]
+    judged, unjudged = None, ""
+    if anomaly is not None and names is not None:
+        if anomaly.any():
+            judged = quality(scores, anomaly, alerts, names, detector.alert_rate, threshold)
+        else:
+            unjudged = (
+                f"All {n:,} records are labelled normal: with one kind alone there is nothing to tell apart."
+            )
+    counted = alerts if anomaly is None else alerts[~anomaly]
+    kept = promise(detector.calibration_, detector.alert_rate, counted, anomaly is not None)
+    return Content(
+        title=title,
+        headline=_headline(n, int(alerts.sum())),
+        summary=_summary(detector, threshold, scores, p_values),
+        records=n,
+        width=len(detector.columns_),
+        alerts=int(alerts.sum()),
+        alert_share=percent(alerts.mean()),
+        promise=kept,
+        findings=findings(
+            detector.explain(head, top=3),
+            np.asarray(detector.contributions(head), dtype=np.float64),
+            detector.columns_,
+            table,
+            rows.tolist(),
+            _context(detector, table),
+            names,
+        ),
+        histogram=histogram(np.asarray(detector.calibration_.scores, dtype=np.float64), scores, threshold),
+        training=training(detector.history_),
+        facts=_facts(detector.summary_),
+        columns=_columns(detector, table),
+        notices=tuple(n for n in detector.notices_ if n not in detector.schema_.notices),
+        quality=judged,
+        unjudged=unjudged,
+    )
+
+
+def _headline(n: int, alerts: int) -> str:
+    if alerts == 0:
+        return "The record does not stand out." if n == 1 else f"None of {n:,} records stands out."
+    return f"{alerts:,} of {count(n, 'record')} {'stands' if alerts == 1 else 'stand'} out."
+
+
+def _summary(
+    detector: "Detector", threshold: float, scores: NDArray[np.float64], p_values: NDArray[np.float64]
+) -> tuple[str, ...]:
+    """The two or three sentences under the headline."""
+    held, summary = len(detector.calibration_.scores), detector.summary_
+    source = f"The model learnt what is habitual from {count(int(summary['rows']), 'record')}"
+    in_turn = summary["train"] + held > summary["rows"]  # K-fold scores
+    kept = "each of them held out in turn" if in_turn else f"{held:,} of them held out"
+    if not math.isfinite(threshold):
+        return (
+            f"{source}, {kept}: too few to promise an alert rate "
+            f"of {percent(detector.alert_rate)}: the smallest that can be promised is "
+            f"{percent(1 / (held + 1))}. The strangest records are listed all the same.",
+        )
+    strangest = int(np.argmax(scores))
+    rarity = max(1, round(1 / float(p_values[strangest])))
+    often = "fewer than one" if float(p_values[strangest]) * (held + 1) < 1.5 else "about one"
+    return (
+        f"{source}, {kept} to set the threshold at a score of {nats(threshold)}.",
+        f"The strangest record scores {nats(float(scores[strangest]))}; {often} in {rarity:,} "
+        "habitual records scores as high.",
+    )
+
+
+def _context(detector: "Detector", table: pa.Table) -> list[str]:
+    """Columns that are no features yet tell a reader who, when or which record it was."""
+    present = set(table.column_names) - set(detector.columns_)
+    return [column.name for column in detector.schema_.columns if column.name in present][:4]
+
+
+def _facts(summary: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The training run in a few figures."""
+    wanted = (
+        ("rows", "records learnt from"),
+        ("train", "to fit the weights"),
+        ("validation", "to choose when to stop"),
+        ("calibration", "to set the threshold"),
+        ("steps", "training steps"),
+        ("seconds", "seconds"),
+    )
+    return tuple(
+        (number(round(float(summary[key]), 1)), told) for key, told in wanted if summary.get(key) is not None
+    )
+
+
+def _columns(detector: "Detector", table: pa.Table) -> tuple[ColumnRow, ...]:
+    schema, n = detector.schema_, max(1, table.num_rows)
+    present = tuple(column for column in schema.columns if column.name in table.column_names)
+    seen = {row["name"]: row for row in profile(table, Schema(present))}
+    rows = []
+    for column in schema.columns:
+        row = seen.get(column.name)
+        if row is None:
+            distinct, missing, example = "–", "–", "not in these records"
+        else:
+            distinct, missing = f"{row['distinct']:,}", percent(row["missing"] / n) if row["missing"] else "–"
+            example = (
+                " to ".join(text_of(end) for end in row["range"])
+                if row["range"]
+                else ", ".join(row["examples"])
+            )
+        notices = tuple(notice.removeprefix(f"column {column.name!r}: ") for notice in column.notices)
+        rows.append(
+            ColumnRow(column.name, str(column.kind), str(column.role), distinct, missing, example, notices)
+        )
+    return tuple(rows)
+
+
+def _label(value: Any) -> str:
+    return text_of(value.as_py() if isinstance(value, pa.Scalar) else value)

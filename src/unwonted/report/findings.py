@@ -1,0 +1,216 @@
+"""The top anomalies, each made ready to show: who, how strange, which columns, what instead."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from unwonted.report.curves import Curve, curve
+from unwonted.report.words import nats, number, percent, probability, text_of
+
+if TYPE_CHECKING:
+    from unwonted.explain import Explanation, Reason
+
+__all__ = ["Bar", "Finding", "Likely", "Pair", "ReasonView", "bars", "findings"]
+
+_BARS = 8  # columns drawn one by one; the others are summed into a last bar
+_ALSO = 0.2  # a further column is named from this share of the first one's contribution on
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One column's contribution, placed in percent of the bar's track."""
+
+    column: str
+    text: str
+    left: float
+    width: float
+    positive: bool
+    rest: bool = False
+
+
+@dataclass(frozen=True)
+class Likely:
+    """One category with its expected share; `seen` marks what the record has."""
+
+    text: str
+    share: str
+    width: float
+    seen: bool
+
+
+@dataclass(frozen=True)
+class ReasonView:
+    """One column that makes the record strange."""
+
+    column: str
+    seen: str
+    expected: str
+    contribution: str
+    curve: Curve | None
+    likely: tuple[Likely, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A column of the record beside the nearest normal record's."""
+
+    column: str
+    seen: str
+    usual: str
+    differs: bool
+    telling: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One record worth a look."""
+
+    rank: int
+    record: int  # counted from 1, as people count rows
+    score: str
+    p_value: str
+    alert: bool
+    phrase: str
+    strength: float  # score in percent of the highest one shown
+    label: str | None
+    context: tuple[tuple[str, str], ...]
+    also: tuple[str, ...]  # further columns that are strange enough to name in the summary
+    reasons: tuple[ReasonView, ...]
+    bars: tuple[Bar, ...]
+    differing: tuple[Pair, ...]
+    alike: tuple[Pair, ...]
+
+
+def findings(
+    explanations: Sequence["Explanation"],
+    contributions: NDArray[np.float64],
+    columns: Sequence[str],
+    table: pa.Table,
+    rows: Sequence[int],
+    context: Sequence[str],
+    labels: Sequence[str] | None,
+) -> tuple[Finding, ...]:
+    """Builds one finding for each explanation.
+
+    Args:
+        explanations: one a record, strangest first.
+        contributions: `(n, d)`, the same records' contributions, in nats.
+        columns: the `d` column names.
+        table: the whole table the records came from.
+        rows: the records' positions in it.
+        context: names of columns that say who and when but are no features.
+        labels: one a row of the table, or None.
+    """
+    strongest = max((e.score for e in explanations if math.isfinite(e.score)), default=1.0)
+    records = table.take(pa.array(rows, pa.int64())).to_pylist() if rows else []
+    views = []
+    for rank, (explanation, row, record) in enumerate(zip(explanations, rows, records, strict=True), start=1):
+        reasons = explanation.reasons
+        pairs = _pairs(record, explanation.nearest, columns, {reason.column for reason in reasons})
+        views.append(
+            Finding(
+                rank=rank,
+                record=row + 1,
+                score=nats(explanation.score),
+                p_value=probability(explanation.p_value),
+                alert=explanation.alert,
+                phrase=reasons[0].phrase if reasons else "no single column stands out",
+                strength=100 * min(1.0, max(0.02, explanation.score / strongest)) if strongest > 0 else 100.0,
+                label=None if labels is None else labels[row],
+                context=tuple((name, text_of(record[name])) for name in context),
+                also=tuple(r.column for r in reasons[1:] if r.contribution > _ALSO * reasons[0].contribution),
+                reasons=tuple(_reason(reason) for reason in reasons),
+                bars=bars(columns, contributions[rank - 1]),
+                differing=tuple(pair for pair in pairs if pair.differs),
+                alike=tuple(pair for pair in pairs if not pair.differs),
+            )
+        )
+    return tuple(views)
+
+
+def bars(columns: Sequence[str], values: NDArray[np.float64]) -> tuple[Bar, ...]:
+    """Contributions as bars on one common track, largest first, the small ones summed at the end.
+
+    >>> [(b.column, b.left, b.width) for b in bars(["a", "b"], np.array([-1.0, 3.0]))]
+    [('b', 25.0, 75.0), ('a', 0.0, 25.0)]
+    """
+    values = np.clip(np.asarray(values, dtype=np.float64), -1e15, 1e15)  # so that sums stay finite
+    order = np.argsort(-np.abs(values), kind="stable")
+    shown = order if len(order) <= _BARS + 1 else order[:_BARS]
+    items = [(columns[i], float(values[i]), False) for i in shown]
+    if len(shown) < len(order):
+        rest = order[_BARS:]
+        items.append((f"{len(rest)} other columns", float(values[rest].sum()), True))
+    low = min(0.0, *(value for _, value, _ in items))
+    high = max(0.0, *(value for _, value, _ in items))
+    span = high - low or 1.0
+    return tuple(
+        Bar(
+            column=name,
+            text=nats(value, signed=True),
+            left=100 * (min(value, 0.0) - low) / span,
+            width=100 * abs(value) / span,
+            positive=value > 0,
+            rest=rest_of,
+        )
+        for name, value, rest_of in items
+    )
+
+
+def _reason(reason: "Reason") -> ReasonView:
+    expected = reason.expected
+    describe = f"Expected values of {reason.column}: {expected.text}. Seen: {reason.seen}."
+    return ReasonView(
+        column=reason.column,
+        seen=reason.seen,
+        expected=expected.text,
+        contribution=nats(reason.contribution, signed=True),
+        curve=curve(expected, reason.seen_value, describe),
+        likely=_likely(reason),
+    )
+
+
+def _likely(reason: "Reason") -> tuple[Likely, ...]:
+    shares = list(reason.expected.likely[:4])
+    if not shares:
+        return ()
+    if reason.seen not in dict(shares):
+        known = dict(reason.expected.likely)
+        shares.append((reason.seen, known.get(reason.seen, math.exp(-max(reason.surprise, 0.0)))))
+    return tuple(
+        Likely(text, percent(share), min(100.0, max(0.8, 100 * share)), text == reason.seen)
+        for text, share in shares
+    )
+
+
+def _pairs(
+    record: Mapping[str, Any], nearest: Mapping[str, str] | None, columns: Sequence[str], telling: set[str]
+) -> list[Pair]:
+    if nearest is None:
+        return []
+    pairs = [
+        Pair(name, seen, usual, seen != usual, name in telling)
+        for name, seen, usual in (
+            (name, text_of(record[name]), _alike(record[name], nearest[name]))
+            for name in columns
+            if name in nearest
+        )
+    ]
+    return sorted(pairs, key=lambda pair: not pair.telling)
+
+
+def _alike(value: object, text: str) -> str:
+    """The other record's text in the form that this record's value is written in."""
+    if isinstance(value, bool):
+        return text.lower()
+    if isinstance(value, int | float):
+        try:
+            return number(float(text.replace(",", "")))
+        except ValueError:
+            return text
+    return text

@@ -1,0 +1,95 @@
+"""Disjoint parts of the training records, exact duplicates kept together."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+__all__ = ["Split", "fingerprints", "folds", "split_rows"]
+
+VALIDATION_SHARE, VALIDATION_MOST = 0.10, 10_000
+CALIBRATION_SHARE, CALIBRATION_MOST = 0.15, 20_000
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the records to learn from, to choose by, and to calibrate with."""
+
+    train: Rows
+    validation: Rows
+    calibration: Rows
+
+
+def fingerprints(table: pa.Table) -> NDArray[np.uint64]:
+    """A 64-bit number for each record, equal for equal records, the same on every machine; shape (n,)."""
+    mixed = np.full(table.num_rows, 1, dtype=np.uint64)
+    for column in table.columns:
+        if pa.types.is_floating(column.type) or pa.types.is_temporal(column.type):
+            known = column.cast(pa.int64()) if pa.types.is_temporal(column.type) else column
+            raw = np.ascontiguousarray(known.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+            bits = (raw + 0.0).view(np.uint64)
+        else:
+            bits = _text_bits(column.cast(pa.string()))
+        mixed = (mixed ^ (bits ^ (bits >> np.uint64(29)))) * _MULTIPLIER
+        mixed ^= mixed >> np.uint64(32)
+    return mixed
+
+
+def split_rows(table: pa.Table, rng: np.random.Generator) -> Split:
+    """Train, validation and calibration rows; equal records fall into the same part.
+
+    Where a few records make up most of the table, no such parts exist: what a part then lacks of half its size is
+    filled with single rows.
+    """
+    n = table.num_rows
+    sizes = [
+        min(CALIBRATION_MOST, max(1, round(CALIBRATION_SHARE * n))),
+        min(VALIDATION_MOST, max(1, round(VALIDATION_SHARE * n))),
+    ]
+    room = list(sizes)
+    parts: list[list[Rows]] = [[], [], []]
+    for rows in _groups(table, rng):
+        part = next((i for i in (0, 1) if len(rows) <= room[i]), 2)
+        if part < 2:
+            room[part] -= len(rows)
+        parts[part].append(rows)
+    calibration, validation, train = (np.concatenate([np.empty(0, np.int64), *rows]) for rows in parts)
+    train = rng.permutation(train)
+    lack = [left if left > size / 2 else 0 for left, size in zip(room, sizes, strict=True)]
+    more, rest, train = np.split(train, np.cumsum(lack))
+    return Split(np.sort(train), np.sort(np.append(validation, rest)), np.sort(np.append(calibration, more)))
+
+
+def folds(table: pa.Table, count: int, rng: np.random.Generator) -> list[Rows]:
+    """Folds of about equal size; equal records fall into the same one, if there are enough different records."""
+    folded: list[list[Rows]] = [[] for _ in range(count)]
+    groups = _groups(table, rng)
+    if len(groups) < count:
+        groups = list(rng.permutation(table.num_rows).reshape(-1, 1))
+    for rows in groups:
+        min(folded, key=lambda fold: sum(map(len, fold))).append(rows)
+    return [np.sort(np.concatenate(fold)) for fold in folded]
+
+
+def _groups(table: pa.Table, rng: np.random.Generator) -> list[Rows]:
+    """Row numbers of equal records, in random order."""
+    _, group = np.unique(fingerprints(table), return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    rows = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+    return [rows[i] for i in rng.permutation(len(rows))]
+
+
+def _text_bits(column: pa.ChunkedArray) -> NDArray[np.uint64]:
+    encoded = column.combine_chunks().dictionary_encode()
+    words = [_word_bits(word) for word in encoded.dictionary.to_pylist()]
+    bits = np.array([*words, 0], dtype=np.uint64)
+    return bits[np.asarray(encoded.indices.fill_null(len(words)).to_numpy(), dtype=np.int64)]
+
+
+def _word_bits(word: str) -> int:
+    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little")

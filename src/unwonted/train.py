@@ -1,0 +1,155 @@
+"""The one training loop: batches, steps, validation, early stopping, best weights, history, progress."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+from torch import Generator, Tensor, nn
+
+from unwonted.encode import Encoded
+from unwonted.errors import TrainingError
+
+__all__ = ["History", "Plan", "Progress", "Trainable", "train"]
+
+WARM_UP = 0.05
+CLIP_NORM = 1.0
+
+
+class Trainable(Protocol):
+    """What the loop needs of a model."""
+
+    def loss(self, batch: Encoded, generator: Generator) -> Tensor:
+        """Loss of each record, shape (n,); random draws come from the generator."""
+
+    def culprit(self, batch: Encoded) -> str:
+        """Where in the batch a loss that is not finite comes from, in words."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to train; bounded in steps, so that the same seed gives the same weights.
+
+    An epoch is `steps / epochs` steps; validation follows each. Training ends early after `patience` epochs
+    without a better validation loss; at `stop` steps, if given, without a change of the schedule.
+    """
+
+    steps: int
+    batch: int
+    epochs: int = 30
+    rate: float = 2e-3
+    decay: float = 1e-4
+    patience: int = 10
+    stop: int = 0
+
+    def cut_to(self, steps: int) -> "Plan":
+        """The same schedule, ended after so many steps."""
+        return replace(self, stop=min(steps, self.stop or self.steps))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands: steps done of those planned, seconds since the start, last validation loss."""
+
+    step: int
+    steps: int
+    seconds: float
+    validation: float
+
+
+@dataclass
+class History:
+    """Training and validation loss of each epoch, and how training ended: steps, patience or max_time."""
+
+    train: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    steps: int = 0
+    best_step: int = 0
+    stopped_by: str = "steps"
+
+
+def train(
+    model: Trainable,
+    training: Encoded,
+    validation: Encoded,
+    plan: Plan,
+    *,
+    seed: int,
+    deadline: float = math.inf,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> History:
+    """Minimises the mean loss of the training records by AdamW and leaves the best weights in the model.
+
+    The learning rate warms up linearly and falls along a cosine; gradients are clipped to norm 1. Which weights
+    are best is told by the loss of the validation records, drawn with the same random numbers every time.
+
+    Args:
+        model: A module with `loss` and `culprit`; its weights are changed in place.
+        training: Records to learn from.
+        validation: Records to stop by; without any, the weights of the last step stay.
+        plan: Steps, batch size and rates.
+        seed: Of all random draws.
+        deadline: `time.monotonic()` at which to stop.
+        report: Called once an epoch and about ten times in between.
+
+    Raises:
+        TrainingError: if a loss is not finite; the message names the cause.
+    """
+    assert isinstance(model, nn.Module)
+    generator = Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.decay)
+    history, best, best_weights = History(), math.inf, None
+    started, epoch_losses, order = time.monotonic(), [], torch.empty(0, dtype=torch.long)
+    every = max(1, plan.steps // plan.epochs)
+    last = plan.stop or plan.steps
+    for step in range(1, last + 1):
+        if len(order) < min(plan.batch, len(training)):
+            order = torch.randperm(len(training), generator=generator)
+        batch, order = training[order[: plan.batch]], order[plan.batch :]
+        for group in optimiser.param_groups:
+            group["lr"] = plan.rate * _schedule(step / plan.steps)
+        loss = model.loss(batch, generator).mean()
+        if not torch.isfinite(loss):
+            raise TrainingError(f"training broke down at step {step}: {model.culprit(batch)}")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+        optimiser.step()
+        epoch_losses.append(loss.detach())
+        history.steps = step
+        late = time.monotonic() > deadline
+        if step % every == 0 or step == last or late:
+            history.train.append(float(torch.stack(epoch_losses).mean()))
+            history.validation.append(_mean_loss(model, validation, plan.batch, seed))
+            epoch_losses = []
+            if not len(validation) or history.validation[-1] < best:
+                best, history.best_step = history.validation[-1], step
+                best_weights = {name: value.clone() for name, value in model.state_dict().items()}
+        if step % max(1, every // 10) == 0:
+            latest = history.validation[-1] if history.validation else math.nan
+            report(Progress(step, last, time.monotonic() - started, latest))
+        if late:
+            history.stopped_by = "max_time"
+            break
+        if step - history.best_step > plan.patience * every:
+            history.stopped_by = "patience"
+            break
+    if best_weights is not None:
+        model.load_state_dict(best_weights)
+    return history
+
+
+def _schedule(done: float) -> float:
+    """Share of the full learning rate, from the share of steps done."""
+    return min(done / WARM_UP, 0.5 * (1 + math.cos(math.pi * done)))
+
+
+@torch.no_grad()
+def _mean_loss(model: Trainable, records: Encoded, batch: int, seed: int) -> float:
+    if not len(records):
+        return math.nan
+    generator = Generator().manual_seed(seed + 1)
+    losses = [model.loss(chunk, generator) for chunk in records.chunks(max(batch, 1024))]
+    return float(torch.cat(losses).mean())

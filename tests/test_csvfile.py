@@ -1,0 +1,88 @@
+"""CSV of every usual dialect reads alike, and no row, zero or blank gets lost."""
+
+import pytest
+
+from unwonted.csvfile import read_csv, to_utf8
+from unwonted.errors import DataError
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_delimiters_and_line_ends_are_found_out(separator, end):
+    rows = ["user|note|n", 'ann|"1,5; 2"|1', "bob|it's; a, b|2"]
+    if separator == "|":
+        rows = [row.replace("; ", "/") for row in rows]
+    data = end.join(row.replace("|", separator) for row in rows)
+    if separator != "|":  # the other separators stand in the quoted note only
+        data = data.replace("it's; a, b", "its")
+    table, notices = read_csv(data.encode(), "log.csv")
+    assert table.column_names == ["user", "note", "n"]
+    assert table["n"].to_pylist() == [1, 2]
+    assert notices == ()
+
+
+def test_a_given_delimiter_wins():
+    assert read_csv(b"a,b;c\n1,2;3\n", "log.csv", delimiter=";")[0].column_names == ["a,b", "c"]
+    assert read_csv(b"a,b\tc\n1,2\t3\n", "log.csv", delimiter="tab")[0].column_names == ["a,b", "c"]
+    with pytest.raises(DataError, match="not one character"):
+        read_csv(b"a\n1\n", "log.csv", delimiter="::")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_unicode_of_every_width_is_found_out(encoding):
+    text = "näme;wert\nÖl;7\n"
+    assert to_utf8(text.encode(encoding), "log.csv") == (text.encode(), ())
+
+
+def test_other_bytes_are_latin_and_say_so():
+    data, notices = to_utf8("näme\nÖl\n".encode("latin-1"), "log.csv")
+    assert data.decode() == "näme\nÖl\n"
+    assert notices == ("log.csv: not UTF-8, so read as Latin-1",)
+
+
+def test_types_follow_all_rows_not_the_first_ones():
+    rows = b"a,b,c\n" + b"1,1,true\n" * 300_000 + b"x,2.5,false\n"
+    table, _ = read_csv(rows, "log.csv")
+    assert [str(kind) for kind in table.schema.types] == ["string", "double", "string"]
+    assert table.num_rows == 300_001
+
+
+def test_leading_zeros_are_not_lost():
+    table, _ = read_csv(b'a,b,c,d\n10,5,00:30:00,"01"\n007,0,01:00:00,0\n', "log.csv")
+    assert table["a"].to_pylist() == ["10", "007"]
+    assert table["b"].to_pylist() == [5, 0]
+    assert table["d"].to_pylist() == ["01", "0"]
+
+
+def test_blank_lines_are_records_only_where_there_is_one_column():
+    assert read_csv(b"a\n1\n\n3\n", "log.csv")[0]["a"].to_pylist() == [1, None, 3]
+    assert read_csv(b"\n\na,b\n1,2\n\n3,4\n", "log.csv")[0]["b"].to_pylist() == [2, 4]
+
+
+def test_quotes_may_hold_anything_and_inches_are_no_quotes():
+    table, _ = read_csv(b'a,b\n1,"x\ny, ""z"""\n2,5" disk\n', "log.csv")
+    assert table["b"].to_pylist() == ['x\ny, "z"', '5" disk']
+
+
+def test_empty_is_missing_and_words_for_missing_stay_in_text():
+    table, _ = read_csv(b'n,s\nNA,NA\n1,""\n,x\n', "log.csv")
+    assert table.to_pydict() == {"n": [None, 1, None], "s": ["NA", None, "x"]}
+
+
+def test_columns_without_a_name_get_one_and_say_so():
+    table, notices = read_csv(b",a,\n0,x,\n1,y,\n", "log.csv")
+    assert table.column_names == ["unnamed_1", "a", "unnamed_3"]
+    assert notices == (
+        "log.csv: column 1 has no name; called 'unnamed_1'",
+        "log.csv: column 3 has no name; called 'unnamed_3'",
+    )
+
+
+def test_a_missing_header_is_noticed():
+    assert "looks like a record" in read_csv(b"1.5,x\n2.5,y\n", "log.csv")[1][0]
+    assert read_csv(b"0,1\n2.5,y\n", "log.csv")[1] == ()
+
+
+def test_one_giant_field_is_read():
+    data = b"a,b\n1," + b"x" * 3_000_000 + b"\n2,y\n"
+    assert read_csv(data, "log.csv")[0].num_rows == 2

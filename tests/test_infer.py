@@ -1,0 +1,131 @@
+"""Kinds and roles are guessed from names and values, and every guess that may surprise is told."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from unwonted.infer import Kind, Role, infer_column
+
+MANY = range(100)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, 5, 7], Kind.NUMERIC),
+        ([0.5, 1.5], Kind.NUMERIC),
+        ([0, 1, 2], Kind.NUMERIC),
+        ([0, 1, None], Kind.BOOLEAN),
+        ([0.0, 1.0, float("nan")], Kind.BOOLEAN),
+        (["0", "1", "1.0"], Kind.BOOLEAN),
+        ([True, False], Kind.BOOLEAN),
+        (["TRUE", "false", "NA"], Kind.BOOLEAN),
+        (["Yes", "no"], Kind.BOOLEAN),
+        (["yes", "no", "maybe"], Kind.CATEGORICAL),
+        (["yes", "true"], Kind.CATEGORICAL),
+        (["1", " 2.5", "-1e9", "inf", ""], Kind.NUMERIC),
+        (["2024-01-01", "2024-02-01T10:00:00Z"], Kind.DATETIME),
+        (["10:00", "11:30:01"], Kind.DATETIME),
+        ([dt.date(2024, 1, 1), dt.date(2024, 1, 2)], Kind.DATETIME),
+        ([dt.time(1), dt.time(2)], Kind.DATETIME),
+        ([dt.timedelta(1), dt.timedelta(2)], Kind.NUMERIC),
+        (["tcp", "udp"], Kind.CATEGORICAL),
+        (["-", "1", "2"], Kind.CATEGORICAL),
+        ([7, 7], Kind.CONSTANT),
+        ([7, None], Kind.NUMERIC),
+        ([None, None], Kind.CONSTANT),
+        (["", "NA"], Kind.CONSTANT),
+        ([float("nan")] * 2, Kind.CONSTANT),
+    ],
+)
+def test_kinds(values, kind):
+    column = infer_column("a", pa.array(values))
+    assert (column.kind, column.role) == (kind, Role.FEATURE)
+    assert bool(column.notices) is (kind is Kind.CONSTANT)
+
+
+@pytest.mark.parametrize(("odd", "kind"), [(5, Kind.NUMERIC), (6, Kind.CATEGORICAL)])
+def test_text_is_numbers_from_95_percent_on(odd, kind):
+    values = [str(number % 40) for number in range(100 - odd)] + ["many"] * odd
+    column = infer_column("a", pa.array(values))
+    assert column.kind is kind
+    if kind is Kind.NUMERIC:
+        assert column.notices == (
+            "column 'a': 5 of 100 values are no numbers (such as 'many') and count as missing",
+        )
+
+
+def test_the_share_counts_rows_not_spellings():
+    values = ["-"] * 10 + [str(number) for number in range(90)]
+    assert infer_column("a", pa.array(values)).kind is Kind.CATEGORICAL
+
+
+def test_some_odd_dates_are_counted():
+    values = [f"2024-01-{day:02}" for day in range(1, 31)] + ["soon"]
+    column = infer_column("a", pa.array(values))
+    assert column.kind is Kind.DATETIME
+    assert "1 of 31 values are no dates (such as 'soon')" in column.notices[0]
+
+
+def test_leading_zeros_mean_codes_where_they_are_the_rule():
+    assert infer_column("a", pa.array(["01234", "90210", "10115"])).kind is Kind.CATEGORICAL
+    assert infer_column("a", pa.array(["007", "12", "3"])).kind is Kind.CATEGORICAL
+    assert infer_column("a", pa.array(["00", *map(str, MANY)])).kind is Kind.NUMERIC
+
+
+@pytest.mark.parametrize(
+    "name", ["id", "ID", "user_id", "sessionId", "flow.uuid", "unnamed_1", "__index_level_0__"]
+)
+@pytest.mark.parametrize("values", [list(MANY), [f"u{number}" for number in MANY]])
+def test_near_unique_identifiers_are_ignored_and_told(name, values):
+    column = infer_column(name, pa.array(values))
+    assert column.role is Role.IGNORE
+    assert "named like an identifier" in column.notices[0]
+    assert "100 of 100 values are distinct" in column.notices[0]
+    assert infer_column(name, pa.array(values), role=Role.FEATURE).role is Role.FEATURE
+
+
+@pytest.mark.parametrize("name", ["bytes", "idle", "paid", "index_of_refraction", "identity"])
+def test_near_unique_numbers_of_other_names_are_features(name):
+    assert infer_column(name, pa.array(list(MANY))).role is Role.FEATURE
+
+
+def test_identifiers_that_repeat_are_features():
+    column = infer_column("id", pa.array([number % 60 for number in MANY]))
+    assert column.role is Role.FEATURE
+    assert infer_column("id", pa.array([number + 0.5 for number in MANY])).role is Role.FEATURE
+
+
+@pytest.mark.parametrize(("count", "role"), [(49, Role.FEATURE), (50, Role.IGNORE)])
+def test_free_text_is_ignored_and_told(count, role):
+    column = infer_column("a", pa.array([f"text {number}" for number in range(count)]))
+    assert column.role is role
+    assert bool(column.notices) is (role is Role.IGNORE)
+    dates = [dt.date.fromordinal(700_000 + number).isoformat() for number in MANY]
+    assert infer_column("a", pa.array(dates)).role is Role.FEATURE
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("dst_port", [80, 443, 22], 'kind = "categorical" may suit it'),
+        ("zipCode", [1, 2, 3], 'kind = "categorical" may suit it'),
+        ("user", ["ann", "bob"], 'role = "entity" may suit it'),
+        ("hostName", ["a", "b"], 'role = "entity" may suit it'),
+        ("Stime", [1421927377, 1421928178], 'kind = "datetime" may suit it'),
+    ],
+)
+def test_telling_names_are_noticed_not_acted_on(name, values, words):
+    column = infer_column(name, pa.array(values))
+    assert column.role is Role.FEATURE
+    assert column.kind is (Kind.CATEGORICAL if isinstance(values[0], str) else Kind.NUMERIC)
+    assert len(column.notices) == 1
+    assert words in column.notices[0]
+    assert infer_column("count", pa.array(values)).notices == ()
+
+
+def test_what_is_declared_is_kept_without_comment():
+    column = infer_column("port", pa.array([80, 443]), Kind.CATEGORICAL, Role.LABEL)
+    assert (column.kind, column.role, column.notices) == (Kind.CATEGORICAL, Role.LABEL, ())
+    assert infer_column("label", pa.array([0, 0]), role=Role.LABEL).notices == ()

@@ -1,0 +1,355 @@
+"""The report: right numbers, harmless with hostile values, self-contained, and fitting its window."""
+
+import html
+import json
+import math
+import shutil
+import subprocess
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from fake_detector import FakeDetector, office_table
+
+from unwonted.errors import DataError
+from unwonted.explain import Expected
+from unwonted.metrics import evaluate
+from unwonted.report import build_report, write_report
+from unwonted.report.curves import curve
+from unwonted.report.findings import bars
+from unwonted.report.quality import normal_mask
+from unwonted.report.scores import histogram, training
+
+NORMAL, _ = office_table(600, seed=1)
+TABLE, LABELS = office_table(400, seed=2, misuse=30)
+HOSTILE = '<script>alert("x")</script><img src=http://evil.example/x onerror=alert(1)>'
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """What a browser would make of a page, as far as the tests ask."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(page)
+        assert self.open == [], "an element was left open"
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not self.open or self.open[-1] != "style":
+            self.text += data + "\n"
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return FakeDetector(NORMAL)
+
+
+@pytest.fixture(scope="module")
+def page(detector):
+    return build_report(detector, TABLE, LABELS, ["ordinary"], "Six weeks at the office")
+
+
+@pytest.fixture(scope="module")
+def hostile_page():
+    """A page whose column names, values, labels, title and notices all try to be something else."""
+
+    def spoil(table):
+        return table.append_column(HOSTILE, pa.array([HOSTILE] * table.num_rows)).append_column(
+            "n" * 300, pa.array([("v\x00\n\u202e" + "w" * 900)] * (table.num_rows - 1) + ["another"])
+        )
+
+    detector = FakeDetector(spoil(NORMAL))
+    detector.notices_ = (HOSTILE, "long" * 300)
+    table = spoil(TABLE)
+    at = table.column_names.index("host")
+    table = table.set_column(
+        at, "host", pa.array([HOSTILE + "h" * 400 if label != "ordinary" else "pc-01" for label in LABELS])
+    )
+    labels = [HOSTILE if label != "ordinary" else label for label in LABELS]
+    return build_report(detector, table, labels, ["ordinary"], HOSTILE * 3)
+
+
+def test_the_page_is_self_contained_and_well_formed(page):
+    parsed = Page(page)
+    assert parsed.tags["script"] == 0
+    assert "://" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
+    ids = [value for _, name, value in parsed.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    for _, name, value in parsed.attributes:
+        assert not name.startswith("on")
+        if name in ("src", "href"):
+            assert value == "data:," or value.removeprefix("#") in ids
+    assert all(value for tag, name, value in parsed.attributes if tag == "svg" and name == "aria-label")
+    assert parsed.tags["svg"] == sum(
+        1 for tag, name, _ in parsed.attributes if (tag, name) == ("svg", "aria-label")
+    )
+
+
+def test_hostile_text_stays_text(hostile_page):
+    parsed = Page(hostile_page)
+    assert parsed.tags["script"] == parsed.tags["img"] == 0
+    assert hostile_page.isprintable() or not {c for c in hostile_page if not c.isprintable()} - {"\n", "\xa0"}
+    assert 'alert("x")</script>' in parsed.text
+    assert "v␀␊\\u202ew" in parsed.text
+    loads = [value for _, name, value in parsed.attributes if name in ("src", "href", "style")]
+    assert not any("http" in value for value in loads)
+
+
+def test_same_input_same_bytes(detector, page):
+    assert build_report(detector, TABLE, LABELS, ["ordinary"], "Six weeks at the office") == page
+
+
+def test_the_strangest_records_come_in_order_and_are_counted_from_one(detector, page):
+    scores = detector.anomaly_score(TABLE)
+    order = np.argsort(-scores, kind="stable")[:20] + 1
+    text = Page(page).text.split("\n")
+    shown = [int(text[i + 1].replace(",", "")) for i, part in enumerate(text) if part == "record "]
+    assert shown == order.tolist()
+    alerts = int((detector.calibration_.p_values(scores) <= 0.05).sum())
+    assert f"{alerts} of 400 records stand out." in page
+
+
+def test_metrics_are_those_of_the_labels(detector, page):
+    scores = detector.anomaly_score(TABLE)
+    alerts = detector.calibration_.p_values(scores) <= 0.05
+    anomaly = np.array([label != "ordinary" for label in LABELS])
+    measured = evaluate(scores, anomaly, alerts, alert_rate=0.05, threshold=-detector.offset_)
+    text = Page(page).text
+    assert f"{measured['auroc']:.3f}" in text
+    assert f"{measured['f1']:.3f}" in text
+    for cell, said in (("tp", "found"), ("fn", "missed"), ("fp", "false alert"), ("tn", "left in peace")):
+        assert f"{measured['confusion'][cell]}\n{said}" in text
+    assert f"{alerts[~anomaly].sum()} of {(~anomaly).sum()}" in text
+    assert "exfiltration" in text
+
+
+def test_categories_are_finer_than_labels(detector):
+    coarse = [int(label != "ordinary") for label in LABELS]
+    page = build_report(detector, TABLE, coarse, [0], categories=LABELS)
+    assert "password guessing" in page
+    assert page == build_report(detector, TABLE, [str(label) for label in coarse], [False], categories=LABELS)
+
+
+def test_without_labels_nothing_is_judged(detector):
+    page = build_report(detector, TABLE)
+    assert "AUROC" not in page
+    assert "Confusion" not in page
+    assert page.count('class="figure"') > 20
+
+
+def test_labels_of_one_kind_are_said_to_tell_nothing(detector):
+    page = build_report(detector, TABLE, ["a"] * 400, ["a"])
+    assert "All 400 records are labelled normal" in page
+    assert "AUROC" not in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"labels": LABELS}, "normal"),
+        ({"labels": LABELS[1:], "normal": ["ordinary"]}, "399"),
+        ({"labels": LABELS, "normal": ["ordinary"], "categories": ["a"]}, "categories"),
+        ({"labels": LABELS, "normal": ["ordinry"]}, "ordinry"),
+    ],
+)
+def test_labels_that_do_not_fit_are_an_error(detector, arguments, said):
+    with pytest.raises(DataError, match=said):
+        build_report(detector, TABLE, **arguments)
+
+
+def test_too_few_calibration_records_are_said_to_promise_nothing():
+    detector = FakeDetector(NORMAL.slice(0, 20))
+    page = build_report(detector, TABLE.slice(0, 1), top=5)
+    assert "too few to promise an alert rate of 5\xa0%" in page
+    assert "The record does not stand out." in page
+    assert "Promised" not in page
+
+
+def test_words_alone_gaps_alone_and_absent_ignored_columns():
+    words = pa.table({"a": ["x", "y"] * 60, "b": ["u", "v", "w"] * 40})
+    assert "The strangest 20 records" in build_report(FakeDetector(words, ignore=()), words)
+    gaps = TABLE.set_column(
+        TABLE.column_names.index("minutes"), "minutes", pa.array([None] * 400, pa.float64())
+    )
+    assert "not in these records" not in build_report(FakeDetector(NORMAL), gaps)
+    assert "not in these records" in build_report(FakeDetector(NORMAL), TABLE.drop_columns("record_id"))
+
+
+def test_bars_account_for_the_whole_score():
+    values = np.linspace(-3, 9, 25)
+    drawn = bars([f"c{i}" for i in range(25)], values)
+    assert drawn[-1].column == "17 other columns"
+    assert drawn[0].column == "c24"
+    per_unit = drawn[0].width / 9
+    total = sum(bar.width * (1 if bar.positive else -1) for bar in drawn) / per_unit
+    assert total == pytest.approx(values.sum())
+    assert all(bar.left >= 0 and bar.left + bar.width <= 100 + 1e-9 for bar in drawn)
+    zero = {round(bar.left if bar.positive else bar.left + bar.width, 6) for bar in drawn if bar.width}
+    assert len(zero) == 1
+
+
+def _expected(low, high, n=200, log=False):
+    grid = np.geomspace(low, high, n) if log else np.linspace(low, high, n)
+    u = np.log(grid) if log else grid
+    z = (u - u.mean()) / (np.ptp(u) / 8)
+    density = np.exp(-(z**2) / 2) / (grid if log else 1)
+    return Expected("", None, (), (), tuple(grid), tuple(density))
+
+
+def test_a_curve_shows_the_seen_value_on_its_axis():
+    near = curve(_expected(0, 10), 12.0, "")
+    assert (near.seen, near.beyond, near.logarithmic) == (12.0, 0, False)
+    assert near.limits[1] > 12
+    far = curve(_expected(-5, 5), 1e9, "")
+    assert far.beyond == 1
+    assert far.limits[1] < 20
+    assert curve(_expected(-5, 5), -math.inf, "").beyond == -1
+    assert curve(_expected(-5, 5), math.nan, "").seen is None
+
+
+def test_a_curve_over_orders_of_magnitude_is_logarithmic_and_keeps_its_areas():
+    drawn = curve(_expected(1e2, 1e8, log=True), 5e10, "")
+    assert drawn.logarithmic
+    assert drawn.beyond == 0
+    peak = drawn.x[np.argmax(drawn.height)]
+    assert 5e4 < peak < 2e5  # the middle of the logarithms, where plain density would peak far below
+    assert curve(_expected(1, 1.5), 1.2, "").logarithmic is False
+
+
+def test_no_curve_without_a_density():
+    assert curve(Expected("", None, (), (), (), ()), 1.0, "") is None
+    assert curve(Expected("", None, (), (), (1.0, 2.0), (0.0, 0.0)), 1.0, "") is None
+
+
+@pytest.mark.parametrize("scored", [np.array([1e300, 3.0]), np.array([np.inf, 3.0]), np.full(9, 3.0)])
+def test_a_histogram_is_not_stretched_by_outliers(scored):
+    held = np.random.default_rng(0).normal(0, 1, 500)
+    drawn = histogram(held, scored, 1.7)
+    assert drawn.edges[-1] < 30
+    assert drawn.scored.sum() == pytest.approx(1)
+    assert drawn.calibration.sum() == pytest.approx(1)
+    assert drawn.beyond == (scored > 30).sum()
+    above = drawn.edges[:-1] >= drawn.threshold
+    assert drawn.calibration[above].sum() == pytest.approx((held > 1.7).mean())
+
+
+def test_a_histogram_of_one_value_has_a_width():
+    drawn = histogram(np.full(5, 2.0), np.full(3, 2.0), math.inf)
+    assert np.all(np.diff(drawn.edges) > 0)
+
+
+def test_training_marks_the_best_epoch_and_survives_a_wild_start():
+    shown = training(
+        {"train": [1e9, 5.0, 4.0, 3.9, 3.8] * 4, "validation": [1e9, 5.1, 4.2, 4.3, math.inf] * 4}
+    )
+    assert shown.best == 3
+    assert training({"train": [], "validation": []}) is None
+    assert training({"train": [1e9, *[5.0, 4.0] * 9], "validation": []}).limits[1] < 10
+
+
+def test_normal_labels_match_by_value():
+    assert normal_mask([0, "0", False, 0.0, "no", "1", None], [0]).tolist() == [True] * 4 + [False] * 3
+
+
+def test_writing_is_whole_or_not_at_all(detector, tmp_path):
+    write_report(detector, TABLE.slice(0, 30), tmp_path / "r.html", title="A title")
+    assert (tmp_path / "r.html").read_text("utf-8").rstrip().endswith("</html>")
+    with pytest.raises(DataError, match="nowhere"):
+        write_report(detector, TABLE.slice(0, 30), tmp_path / "nowhere" / "r.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
+
+
+def _browser() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next((path for path in map(shutil.which, names) if path), None)
+    if found is None:
+        pytest.skip("no Chromium is installed: the report was not opened in a browser")
+    return found
+
+
+def _measured(page: str, folder: Path) -> dict[str, list[int]]:
+    """Opens a page at several widths, everything unfolded; its widths, requests and scripts."""
+    frame = "<iframe data-width={0} style='width:{0}px;height:900px;border:0' srcdoc=\"{1}\"></iframe>"
+    source = html.escape(page, quote=True)
+    harness = folder / "harness.html"
+    harness.write_text(
+        "<!DOCTYPE html><meta charset=utf-8><body>"
+        + "".join(frame.format(width, source) for width in (1280, 400))
+        + """<script>addEventListener("load", () => {
+          const seen = {};
+          for (const frame of document.querySelectorAll("iframe")) {
+            const inside = frame.contentDocument, root = inside.documentElement;
+            inside.querySelectorAll("details").forEach(each => each.open = true);
+            seen[frame.dataset.width] = [root.scrollWidth, root.clientWidth, inside.scripts.length,
+              frame.contentWindow.performance.getEntriesByType("resource").length,
+              inside.querySelectorAll("details[open] svg").length, root.scrollHeight];
+          }
+          document.body.replaceChildren(JSON.stringify(seen));
+        });</script>""",
+        encoding="utf-8",
+    )
+    flags = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+        "--disable-component-update --disable-sync --disable-dev-shm-usage --enable-logging=stderr --dump-dom"
+    )
+    command = [_browser(), *flags.split(), f"--user-data-dir={folder / 'profile'}", harness.as_uri()]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert "Content Security Policy" not in run.stderr
+    return json.loads(html.unescape(run.stdout[run.stdout.index("{") : run.stdout.rindex("}") + 1]))
+
+
+@pytest.mark.parametrize("which", ["page", "hostile_page"])
+def test_in_a_browser_it_fits_asks_for_nothing_and_runs_nothing(which, request, tmp_path):
+    measured = _measured(request.getfixturevalue(which), tmp_path)
+    assert set(measured) == {"1280", "400"}
+    for width, (needed, given, scripts, requests, drawings, height) in measured.items():
+        assert needed <= given <= int(width)
+        assert scripts == requests == 0
+        assert drawings >= 10
+        assert height > 3000
+
+
+def test_the_browser_test_would_notice(page, tmp_path):
+    wide = page.replace("<main>", "<main><p style='width:1500px'>x</p>").replace(
+        " content=\"default-src 'none';", ' content="'
+    )
+    wide = wide.replace("</main>", "<script></script><img src='http://localhost:9/x.png'></main>")
+    with pytest.raises(AssertionError, match="Content Security"):
+        _measured(wide, tmp_path)
+    plain = wide.replace("http-equiv", "data-off")
+    needed, given, scripts, requests, *_ = _measured(plain, tmp_path)["1280"]
+    assert needed > given
+    assert scripts == 1
+    assert requests == 1
+
+
+def test_boundless_scores_are_shown_and_drawn(detector, monkeypatch):
+    parts = detector.contributions(TABLE)
+    parts[7, 3:5] = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        monkeypatch.setattr(detector, "anomaly_score", lambda X: parts[: X.num_rows].sum(axis=1))
+    monkeypatch.setattr(detector, "contributions", lambda X: parts[7 : 7 + X.num_rows])
+    with np.errstate(over="ignore"):
+        page = build_report(detector, TABLE, top=1)
+    text = Page(page).text
+    assert "The strangest record scores ∞" in text
+    assert "+1 × 10^15" in text
