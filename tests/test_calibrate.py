@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.stats import beta
 
 from unwonted.calibrate import Calibration
 from unwonted.errors import DataError
@@ -17,6 +18,7 @@ def _by_counting(calibration: list[float], score: float) -> float:
     return (1 + sum(c >= score for c in calibration)) / (len(calibration) + 1)
 
 
+@settings(deadline=None)
 @given(_FEW_VALUES, st.lists(st.integers(-1, 7).map(float), min_size=1, max_size=20))
 def test_p_values_count_the_calibration_scores_at_or_above(
     calibration: list[float], scores: list[float]
@@ -25,7 +27,7 @@ def test_p_values_count_the_calibration_scores_at_or_above(
     assert Calibration(np.array(calibration)).p_values(scores).tolist() == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     _FEW_VALUES | st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=60),
     st.floats(0.001, 0.999),
@@ -109,6 +111,14 @@ def test_the_promised_spread_is_the_spread_over_draws() -> None:
     assert promise.sd == pytest.approx(shares.std(), rel=0.05)
     assert (shares < promise.low).mean() == pytest.approx(0.05, abs=0.012)
     assert (shares > promise.high).mean() == pytest.approx(0.05, abs=0.012)
+
+
+@pytest.mark.parametrize(("n", "rate", "rank"), [(9, 0.35, 3), (60, 0.1, 6), (1, 0.5, 1)])
+def test_the_promised_spread_is_scipys_beta(n: int, rate: float, rank: int) -> None:
+    promise = Calibration(np.arange(n)).promised_share(rate)
+    law = beta(rank, n + 1 - rank)
+    found = (promise.mean, promise.sd, promise.low, promise.high)
+    assert found == pytest.approx((law.mean(), law.std(), law.ppf(0.05), law.ppf(0.95)), rel=1e-9)
 
 
 def test_infinite_scores_have_their_place() -> None:

@@ -70,10 +70,16 @@ def _bin(mixture: _Mixture, distance: float, width: float) -> tuple[float, float
 
 
 def _reference_log_mass(lower: float, upper: float, mean: Any, scale: Any) -> NDArray[np.float64]:
-    """log[Φ(b) − Φ(a)] by SciPy in float64, on the side where Φ is small."""
+    """log[Φ(b) − Φ(a)] in float64: SciPy on the side where Φ is small, φ times the width if narrow."""
     a, b = (lower - mean) / scale, (upper - mean) / scale
     a, b = np.where(a + b > 0, -b, a), np.where(a + b > 0, -a, b)
-    return np.asarray(log_ndtr(b) + np.log(-np.expm1(log_ndtr(a) - log_ndtr(b))))
+    width, middle = (upper - lower) / scale, (a + b) / 2
+    x = np.maximum(np.abs(middle) * width, 1e-300)
+    log_sinhc = x / 2 + np.log(-np.expm1(-x) / x)
+    narrow = norm.logpdf(middle) + np.log(width) + log_sinhc  # relative error of the mass width²/8
+    with np.errstate(divide="ignore"):  # where it is narrow the difference may vanish
+        wide = log_ndtr(b) + np.log(-np.expm1(log_ndtr(a) - log_ndtr(b)))
+    return np.asarray(np.where(width < 1e-5, narrow, wide))
 
 
 def _assert_near(value: Tensor, expected: Any, tolerance: float) -> None:
@@ -99,17 +105,17 @@ def test_log_mass_is_scipys_in_both_types(mixture: _Mixture, distance: float, wi
     ends = _bin(mixture, distance, width)
     if ends is None:
         return
-    with np.errstate(divide="ignore"):  # one component's mass may underflow to −inf in the reference
-        each = _reference_log_mass(*ends, mixture.means, mixture.scales)
-    expected = logsumexp(mixture.log_weights + each)
-    for dtype, tolerance in ((_SINGLE, 3e-6), (_DOUBLE, 3e-9)):
+    expected = logsumexp(mixture.log_weights + _reference_log_mass(*ends, mixture.means, mixture.scales))
+    for dtype, tolerance in ((_SINGLE, 3e-6), (_DOUBLE, 1e-9)):
         lower, upper = torch.tensor(ends, dtype=dtype)
         _assert_near(mixture_log_mass(lower, upper, *mixture.tensors(dtype)), expected, tolerance)
 
 
+@settings(deadline=None)
 @given(_mixtures(), _DISTANCE)
 def test_log_density_is_zukos(mixture: _Mixture, distance: float) -> None:
     log_weights, means, scales = mixture.tensors(_DOUBLE)
+    log_weights = log_weights.log_softmax(-1)  # zuko normalises
     y = torch.tensor(_place(mixture, distance), dtype=_DOUBLE)
     peer = zuko.distributions.Mixture(torch.distributions.Normal(means, scales), log_weights)
     _assert_near(mixture_log_density(y, log_weights, means, scales), peer.log_prob(y).numpy(), 1e-10)
@@ -181,8 +187,12 @@ def test_mass_gradients_are_the_closed_forms(scale: float, distance: float, widt
         lower, upper = (torch.tensor(e, dtype=dtype, requires_grad=True) for e in ends)
         log_weights, means, scales = mixture.tensors(dtype, grad=True)
         mixture_log_mass(lower, upper, log_weights, means, scales).backward()
-        found = torch.stack([lower.grad, upper.grad, means.grad[0], scales.grad[0]])  # type: ignore[index,list-item]
-        _assert_near(found * scale, expected, tolerance)
+        by_bounds = torch.stack([lower.grad, upper.grad])  # type: ignore[list-item]
+        by_parameters = torch.cat([means.grad, scales.grad])  # type: ignore[list-item]
+        _assert_near(by_parameters * scale, expected[2:], tolerance)
+        # The far bound's gradient is exact to the rounding of the near bound's.
+        largest = max(1, np.abs(expected[:2]).max())
+        _assert_near(by_bounds * scale / largest, expected[:2] / largest, tolerance)
         assert log_weights.grad.item() == 1  # type: ignore[union-attr]
 
 
@@ -272,7 +282,7 @@ def test_masses_of_bins_that_tile_the_line_sum_to_one(mixture: _Mixture, bins: i
 @given(_mixtures())
 def test_the_density_integrates_to_one(mixture: _Mixture) -> None:
     # A grid for each component, fine near its mean, merged: the trapezoid rule then resolves every σ.
-    z = np.sinh(np.linspace(-7, 7, 4001)) / 50
+    z = np.sinh(np.linspace(-7, 7, 1001)) / 50
     grid = np.unique((mixture.means[:, None] + mixture.scales[:, None] * z).ravel())
     density = mixture_log_density(torch.tensor(grid), *mixture.tensors(_DOUBLE)).exp().numpy()
     total = np.exp(logsumexp(mixture.log_weights))  # 1 up to rounding to float32
@@ -305,6 +315,7 @@ def test_midnight_is_as_near_from_both_sides() -> None:
     assert before.item() == pytest.approx(after.item(), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=8), st.data())
 def test_categorical_log_mass_is_scipys(logits: list[float], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(logits) - 1))

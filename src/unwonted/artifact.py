@@ -76,7 +76,11 @@ class _Version(msgspec.Struct):
 
 def save(detector: "Detector", path: str | Path) -> None:
     """Writes a fitted detector to one file, whole or not at all."""
-    name = next(name for name in MODELS if model_class(name) is type(detector))
+    name = next((name for name in MODELS if model_class(name) is type(detector)), None)
+    if name is None:
+        raise ArtifactError(
+            f"{type(detector).__name__} is no registered model; add it to unwonted.models.MODELS"
+        )
     tensors = {_NETWORK + key: value.numpy() for key, value in detector.model_.state_dict().items()}
     tensors[_CALIBRATION] = detector.calibration_.scores
     exemplars = detector.exemplars_
@@ -94,11 +98,16 @@ def save(detector: "Detector", path: str | Path) -> None:
         schema=detector.schema_,
         encoder=detector.encoder_,
         rows=detector.summary_["train"],
-        history={key: [x if math.isfinite(x) else None for x in values] for key, values in detector.history_.items()},
+        history={
+            key: [x if math.isfinite(x) else None for x in values]
+            for key, values in detector.history_.items()
+        },
         summary=detector.summary_,
         notices=detector.notices_,
         stopped_by=detector.stopped_by_,
-        exemplars={column: exemplars[column].cast(pa.string()).to_pylist() for column in exemplars.column_names},
+        exemplars={
+            column: exemplars[column].cast(pa.string()).to_pylist() for column in exemplars.column_names
+        },
         checksum="",
     )
     manifest = msgspec.structs.replace(manifest, checksum=_checksum(manifest, tensors))
@@ -116,13 +125,17 @@ def load(path: str | Path) -> "Detector":
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: is damaged (its tensors cannot be read); save the model again") from error
+        raise ArtifactError(
+            f"{path}: is damaged (its tensors cannot be read); save the model again"
+        ) from error
     if _checksum(manifest, tensors) != manifest.checksum:
         raise ArtifactError(f"{path}: is damaged (it is not what was saved); save the model again")
     try:
         return _detector(manifest, tensors)
     except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise ArtifactError(f"{path}: is damaged (its parts do not fit together); save the model again") from error
+        raise ArtifactError(
+            f"{path}: is damaged (its parts do not fit together); save the model again"
+        ) from error
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -134,7 +147,9 @@ def _read(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise ArtifactError(f"{path}: cannot be read ({error.strerror or error}); name a model file") from error
+        raise ArtifactError(
+            f"{path}: cannot be read ({error.strerror or error}); name a model file"
+        ) from error
 
 
 def _manifest(path: str | Path, data: bytes) -> Manifest:
@@ -143,7 +158,9 @@ def _manifest(path: str | Path, data: bytes) -> Manifest:
         text = json.loads(data[8 : 8 + size])["__metadata__"][_KEY]
         version = msgspec.json.decode(text, type=_Version)
     except (struct.error, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: is no model file of unwonted, or a damaged one; name one that fit wrote") from error
+        raise ArtifactError(
+            f"{path}: is no model file of unwonted, or a damaged one; name one that fit wrote"
+        ) from error
     if version.format > FORMAT:
         raise ArtifactError(
             f"{path}: was written by a newer unwonted ({version.package}, format {version.format}; this one reads "
@@ -154,7 +171,9 @@ def _manifest(path: str | Path, data: bytes) -> Manifest:
     except ValueError as error:
         raise ArtifactError(f"{path}: is damaged ({error}); save the model again") from error
     if manifest.model not in MODELS:
-        raise ArtifactError(f"{path}: holds an unknown model {manifest.model!r}; there are {', '.join(MODELS)}")
+        raise ArtifactError(
+            f"{path}: holds an unknown model {manifest.model!r}; there are {', '.join(MODELS)}"
+        )
     return manifest
 
 
@@ -165,7 +184,11 @@ def _detector(manifest: Manifest, tensors: dict[str, np.ndarray]) -> "Detector":
         detector.feature_names_in_ = np.array(manifest.features[1], dtype=object)
     detector.schema_, detector.encoder_ = manifest.schema, manifest.encoder
     detector.model_ = detector._model(manifest.encoder, manifest.rows, seed=0)
-    weights = {key.removeprefix(_NETWORK): torch.from_numpy(value) for key, value in tensors.items() if key.startswith(_NETWORK)}
+    weights = {
+        key.removeprefix(_NETWORK): torch.from_numpy(value)
+        for key, value in tensors.items()
+        if key.startswith(_NETWORK)
+    }
     detector.model_.load_state_dict(weights)
     detector.model_.eval()
     detector.calibration_ = Calibration(tensors[_CALIBRATION])

@@ -1,4 +1,4 @@
-"""Data sets for experiments: the publishers' files, checked by hash, as one-class problems; the demo's log."""
+"""Data sets for experiments: the publishers' files, checked by hash, as one-class problems; a demo log."""
 
 import hashlib
 import io
@@ -141,7 +141,7 @@ def _read(path: str, sha256: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise DataError(
-            f"The data file {file} is not the publisher's: its SHA-256 is {found[:12]}…, expected {sha256[:12]}…."
+            f"The data file {file} is not the publisher's (SHA-256 {found[:12]}…, not {sha256[:12]}…)."
         )
     return data
 

@@ -16,7 +16,7 @@ __all__ = [
 
 _LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 _PHI_0 = math.exp(-_LOG_ROOT_2PI)  # the standard normal density at 0
-# Standardised values stop here, so that neither a square nor a gradient overflows float32.
+# Standardised values stop here, and widths at its inverse, so that no square or gradient overflows float32.
 _FURTHEST = 1e15
 # Logarithms of what is added to 1 stop here: far below rounding even in float64, and well clear of the
 # denormal numbers, on which exp and all that follows run ten to fifty times slower.
@@ -74,7 +74,7 @@ def mixture_log_mass(
 
     Args:
         lower: l, shape (...); may be −inf.
-        upper: u > l, shape (...); may be +inf.
+        upper: u > l, shape (...); may be +inf. A bin below 1e-15 σ counts as that wide.
         log_weights: Normalised log π, shape (..., K).
         means: μ, shape (..., K).
         scales: σ > 0, shape (..., K).
@@ -175,7 +175,6 @@ class _MixtureLogDensity(torch.autograd.Function):
         z = ((y.unsqueeze(-1) - means) * inverse).clamp_(-_FURTHEST, _FURTHEST)
         log_density, shares = _pool(torch.addcmul(log_weights - scales.log(), z, z, value=-0.5))
         ctx.save_for_backward(z, shares, inverse)
-        ctx.shapes = [x.shape for x in (y, log_weights, means, scales)]
         return log_density - _LOG_ROOT_2PI
 
     @staticmethod
@@ -187,8 +186,7 @@ class _MixtureLogDensity(torch.autograd.Function):
         by_mean = by_scale * z
         by_scale.mul_(z.square().sub_(1))
         by_y = -by_mean.sum(-1) if ctx.needs_input_grad[0] else None
-        grads = (by_y, shares, by_mean, by_scale)
-        return tuple(g if g is None else g.sum_to_size(s) for g, s in zip(grads, ctx.shapes, strict=True))
+        return by_y, shares, by_mean, by_scale  # autograd sums over what was broadcast
 
 
 class _MixtureLogMass(torch.autograd.Function):
@@ -218,15 +216,14 @@ class _MixtureLogMass(torch.autograd.Function):
         left = near.clamp_max_(0).neg_()
         # From the bounds themselves: far − near would have lost the width of a narrow bin.
         width = (high - low) * inverse
-        torch.minimum(width, far, out=width)
+        torch.minimum(width, far, out=width).clamp_min_(1 / _FURTHEST)
         fall = (right + far).mul_(width).mul_(-0.5).clamp_min_(_FAINTEST).expm1_()  # exp(−D) − 1
         value, scaled = _decay(right, far, width)
         scaled.addcmul_(value.sub_(scaled), fall, value=-1)
-        scaled.add_(left.mul(math.sqrt(0.5)).erf_(), alpha=0.5).clamp_min_(torch.finfo(a.dtype).tiny)
+        scaled.add_(left.mul(math.sqrt(0.5)).erf_(), alpha=0.5)
         terms = scaled.log().addcmul_(right, right, value=-0.5).add_(log_pi)
         log_mass, shares = _pool(terms)
         ctx.save_for_backward(side, right, left, width, fall, scaled, shares, inverse)
-        ctx.shapes = [x.shape for x in (lower, upper, log_weights, means, scales)]
         return log_mass
 
     @staticmethod
@@ -247,5 +244,4 @@ class _MixtureLogMass(torch.autograd.Function):
                 -torch.where(mirrored, at_far, at_near).sum(-1),
                 torch.where(mirrored, at_near, at_far).sum(-1),
             ]
-        grads = (*by_bound, shares, by_mean, by_scale)
-        return tuple(g if g is None else g.sum_to_size(s) for g, s in zip(grads, ctx.shapes, strict=True))
+        return *by_bound, shares, by_mean, by_scale

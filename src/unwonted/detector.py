@@ -157,6 +157,8 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def surprise(self, X: Any) -> Floats:
         """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
         encoded = self._encoded(X)
+        if not len(encoded):
+            return np.empty((0, len(self.columns_)))
         device = self._device()
         nats = in_padded_chunks(self.model_.to(device), encoded, device).numpy()
         self.model_.cpu()
@@ -184,7 +186,8 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def p_value(self, X: Any) -> Floats:
         """Conformal p-values (1 + #{calibration scores ≥ s}) / (n + 1), shape (n,)."""
-        return self.calibration_.p_values(self.anomaly_score(X))
+        scores = self.anomaly_score(X)
+        return self.calibration_.p_values(scores)
 
     def explain(self, X: Any, top: int = 3) -> list[Explanation]:
         """For each record its `top` columns by contribution: seen, expected, and the nearest normal record."""
@@ -293,7 +296,7 @@ class _Run:
         if not len(drawn):
             return self.records.slice(0, 0)
         scores = self._scores(self._surprise(self.model, self.encoder, drawn))
-        ordinary = drawn[scores <= np.quantile(self.calibration, 1 - self.detector.alert_rate)]
+        ordinary = drawn[scores <= np.quantile(scores, 1 - self.detector.alert_rate)]
         return self.records.take(np.sort(ordinary[:most]))
 
     def _trained(

@@ -1,4 +1,4 @@
-"""A table to tensors: each column's outcomes, scaled values and inputs, fitted once on the training records."""
+"""A table to tensors: each column's outcomes, scaled values and inputs, as fitted on the training records."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields

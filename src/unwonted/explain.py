@@ -1,4 +1,4 @@
-"""Why a record is strange: what each column adds to its score, what was expected of it, the nearest normal record."""
+"""Why a record is strange: what each column adds, what was expected of it, and the nearest normal record."""
 
 import math
 from collections.abc import Callable
@@ -102,7 +102,9 @@ def explain(
             seen, value = _seen(records.column(name)[row], encoder.parts[part])
             phrase = f"{encoder.parts[part].label} is {seen}; expected {expected.text}"
             reasons.append(
-                Reason(name, seen, value, float(contributions[row, i]), float(surprise[row, i]), expected, phrase)
+                Reason(
+                    name, seen, value, float(contributions[row, i]), float(surprise[row, i]), expected, phrase
+                )
             )
         explanations.append(
             Explanation(
@@ -117,6 +119,7 @@ def explain(
     return explanations
 
 
+@torch.no_grad()
 def _telling_part(detector: "Detector", record: "Encoded", column: int) -> int:
     """The part of a column (a date's hour or weekday) that is the most surprising of it."""
     parts = [i for i, owner in enumerate(detector.encoder_.column_of_part) if owner == column]
@@ -129,19 +132,17 @@ def _telling_part(detector: "Detector", record: "Encoded", column: int) -> int:
 @torch.no_grad()
 def _expected(detector: "Detector", record: "Encoded", position: int) -> Expected:
     """The distribution of one part given all other columns."""
-    encoder = detector.encoder_
-    part = encoder.parts[position]
-    owner = encoder.column_of_part
-    hidden = torch.tensor([[column == owner[position] for column in owner]])
-    log_p, log_weights, means, scales = detector.model_.conditional(record, hidden)
-    start = int(detector.model_.offsets[position])
-    p = log_p[0, start : start + part.outcomes].double().exp().numpy()
+    part = detector.encoder_.parts[position]
+    outcomes, mixture = detector.model_.conditional(record, position)
+    p = outcomes[0].double().numpy()
     if isinstance(part, CategoricalPart):
-        likely = sorted(((part.name(i), float(x)) for i, x in enumerate(p)), key=lambda pair: -pair[1])[:LIKELY]
+        named = ((part.name(i), float(x)) for i, x in enumerate(p))
+        likely = sorted(named, key=lambda pair: -pair[1])[:LIKELY]
         return Expected(_in_shares(likely), None, (), tuple(likely), (), ())
-    slot = encoder.valued.index(position)
-    mixture = (log_weights[0, slot].double().exp().numpy(), means[0, slot].double().numpy(), scales[0, slot].double().numpy())
-    return _of_values(part, p, mixture)
+    weights, means, scales = (x[0].double().numpy() for x in mixture)
+    if isinstance(part, CyclicPart):
+        means = np.mod(means, part.period)
+    return _of_values(part, p, (weights, means, scales))
 
 
 def _of_values(part: NumericPart | CyclicPart, p: Floats, mixture: tuple[Floats, Floats, Floats]) -> Expected:
@@ -159,7 +160,9 @@ def _of_values(part: NumericPart | CyclicPart, p: Floats, mixture: tuple[Floats,
     t = np.unique(np.clip(np.concatenate([np.linspace(low, high, GRID), near]), low, high))
     z = (t[:, None, None] + np.asarray(images)[:, None] - means) / scales
     density = p[0] * (weights * np.exp(-0.5 * z * z) / (scales * math.sqrt(2 * math.pi))).sum((1, 2))
-    inside = p[0] * (weights * (ndtr(z) - ndtr((low + np.asarray(images)[:, None] - means) / scales))).sum((1, 2))
+    inside = p[0] * (weights * (ndtr(z) - ndtr((low + np.asarray(images)[:, None] - means) / scales))).sum(
+        (1, 2)
+    )
     grid = part.original(t)
     likely = sorted(
         ((_number(a), float(x)) for a, x in zip(atoms, p[1:], strict=False)), key=lambda pair: -pair[1]
@@ -169,22 +172,32 @@ def _of_values(part: NumericPart | CyclicPart, p: Floats, mixture: tuple[Floats,
     likely = [pair for pair in likely if pair[1] >= 0.01][:LIKELY]
     interval = _interval(part, t, inside, atoms, p)
     per_unit = density / np.maximum(np.gradient(grid, t), 1e-300) if len(t) > 1 else density
-    modes = tuple(float(part.original(np.array([t[i]]))[0]) for i in _peaks(density))
+    modes = tuple(_possible(part, part.original(t[_peaks(density)])).tolist())
     return Expected(
         _in_words(part, interval, modes, likely, float(p[0])), interval, modes, tuple(likely),
         tuple(grid.tolist()), tuple(per_unit.tolist()),
     )  # fmt: skip
 
 
-def _interval(part: NumericPart | CyclicPart, t: Floats, inside: Floats, atoms: Floats, p: Floats) -> tuple[float, float]:
+def _interval(
+    part: NumericPart | CyclicPart, t: Floats, inside: Floats, atoms: Floats, p: Floats
+) -> tuple[float, float]:
     """The central 95 % of values, atoms included; on a circle the shortest arc would need no centre: the middle."""
     cumulative = inside.copy()
     for atom, mass in zip(atoms, p[1:], strict=False):
         cumulative += mass * (t >= part.scaled(np.array([atom]))[0] - 1e-9)
     cumulative /= max(cumulative[-1], 1e-300)
     ends = [int(np.searchsorted(cumulative, level)) for level in (0.025, 0.975)]
-    low, high = part.original(t[np.minimum(ends, len(t) - 1)])
+    low, high = _possible(part, part.original(t[np.minimum(ends, len(t) - 1)]))
     return float(low), float(high)
+
+
+def _possible(part: NumericPart | CyclicPart, x: Floats) -> Floats:
+    """The same numbers, where a column has a resolution moved to the nearest value that it can hold."""
+    if isinstance(part, CyclicPart) or not part.resolution:
+        return x
+    first, last = part.original(np.array([part.low, part.high]))
+    return np.clip(first + np.round((x - first) / part.resolution) * part.resolution, first, last)
 
 
 def _peaks(density: Floats) -> list[int]:

@@ -240,7 +240,7 @@ def _password_guessing(user: _User, users: list[_User], day: int, rng: np.random
 
 
 def _slow_copying(user: _User, users: list[_User], day: int, rng: np.random.Generator) -> Row:
-    """The user's own reading, but hour after hour and file after file, as long as an edit, as many as a build."""
+    """The user's own reading, but file after file, for as long as others edit, as many as a build touches."""
     reading = [i for i, habit in enumerate(user.habits) if habit.action == "view"]
     record = _record(user, day, rng, int(rng.choice(reading)))
     longer = round(record["session_minutes"] * float(rng.uniform(3, 6)), 1)
@@ -257,7 +257,7 @@ _INJECT = dict(
 
 
 def _may(kind: str, user: _User) -> bool:
-    """Nobody is accused of what is a habit of theirs: night shifts, and the volumes that some departments move."""
+    """Nobody is accused of what is a habit of theirs: night shifts, volumes that a department moves."""
     if kind == "night work":
         return not user.works_at_night
     heavy = ("IT", "design", "engineering") if kind == "exfiltration" else ("IT", "design")

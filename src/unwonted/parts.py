@@ -20,10 +20,11 @@ NOVEL = -1
 VALUE = 0
 """The code, in a part that has values, of any value that has no outcome of its own."""
 
-MAX_ATOMS = 32
+MAX_ATOMS = 16
 MAX_CATEGORIES = 256
 ATOM_SHARE = 0.01
-REPEATED_SHARE = 0.05
+ATOMS_SHARE = 0.1
+DISTINCT_SHARE = 0.5
 HEAVY_TAIL = 8.0
 FINEST = 1e-6
 FURTHEST = 1e8
@@ -104,8 +105,9 @@ class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
 class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
     """A number: z = (x − centre)/scale, drawn in by asinh where its tail is heavy, then standardised.
 
-    A column in which values repeat is wholly mass: each value stands for a bin as wide as the column's
-    resolution, and its most frequent values (atoms) are outcomes of their own as well. Any other is density.
+    A column in which most values repeat, or a tenth of them a few values, is wholly mass: each value stands for
+    a bin as wide as the column's resolution, and its most frequent values (atoms) are outcomes of their own as
+    well. Any other is density.
 
     Attributes:
         column: The column it was read from.
@@ -152,23 +154,23 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         values, counts = np.unique(known, return_counts=True)
         finite = np.isfinite(values)
         numbers, sizes = values[finite], counts[finite]
-        repeated = 1 - len(numbers) / max(1, sizes.sum())
         often = counts >= max(3.0, ATOM_SHARE * len(known))
-        if repeated <= REPEATED_SHARE:
-            often = np.zeros_like(often)
+        discrete = len(numbers) < DISTINCT_SHARE * sizes.sum()
+        mass = discrete or counts[often].sum() >= ATOMS_SHARE * len(known)
+        often &= mass
         if often.sum() > MAX_ATOMS:
             often &= counts >= np.sort(counts)[-MAX_ATOMS]
         atoms = values[often | ~finite]
         centre, scale = _robust_location(np.repeat(numbers, sizes))
         gaps = np.diff(numbers)
         resolution = 0.0
-        if len(gaps) and repeated > REPEATED_SHARE:
+        if len(gaps) and mass:
             resolution = max(float(np.percentile(gaps, 1)), FINEST * scale)
         with np.errstate(over="ignore"):
             heavy = bool(len(numbers)) and float(np.abs((numbers - centre) / scale).max()) > HEAVY_TAIL
         raw = cls(
             column, centre, scale, heavy, 0.0, 1.0, -1.0, 1.0, resolution, tuple(atoms.tolist()),
-            bool(np.isnan(x).any()), _good_turing(0, len(x)), (), (),
+            bool(np.isnan(x).any()), _gap_novelty(x), (), (),
         )  # fmt: skip
         t = raw.scaled(numbers) if len(numbers) else np.zeros(1)
         weights = sizes if len(numbers) else np.ones(1)
@@ -251,7 +253,7 @@ class CyclicPart(msgspec.Struct, frozen=True, tag="cyclic"):
 
     @classmethod
     def fit(cls, column: str, x: Floats, unit: str, cycle: float) -> "CyclicPart":
-        return cls(column, unit, cycle, bool(np.isnan(x).any()), _good_turing(0, len(x)))
+        return cls(column, unit, cycle, bool(np.isnan(x).any()), _gap_novelty(x))
 
     def scaled(self, x: Floats) -> Floats:
         return np.nan_to_num(np.mod(x, self.cycle) * (self.period / self.cycle), nan=0.0)
@@ -277,6 +279,11 @@ Part = CategoricalPart | NumericPart | CyclicPart
 def _good_turing(seen_once: int, n: int) -> float:
     """Probability of what was never seen, from how many outcomes were seen once in n records."""
     return min(0.5, (seen_once + 1) / (n + 2))
+
+
+def _gap_novelty(x: Floats) -> float:
+    """Probability of a gap where there was none; none is left where gaps have an outcome of their own."""
+    return 0.0 if np.isnan(x).any() else _good_turing(0, len(x))
 
 
 def _robust_location(x: Floats) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from pyarrow import parquet
 from unwonted.coerce import is_text
 from unwonted.errors import DataError
 
-__all__ = ["atomic_write", "check_output", "write_table"]
+__all__ = ["atomic_write", "check_output", "check_table_output", "write_table"]
 
 # What a spreadsheet would run as a formula; a lone dash and a plain number are none.
 _FORMULA = r"^[=+\-@\t\r\n]"
@@ -105,6 +105,16 @@ def check_output(path: str | Path) -> None:
         raise DataError(f"{path}: the folder {path.parent} does not exist; create it first")
     if not path.parent.is_dir():
         raise DataError(f"{path}: {path.parent} is a file, not a folder; give another path")
+
+
+def check_table_output(path: str | Path) -> None:
+    """Refuses a path that a table cannot be written to, its ending included, before any long work is done.
+
+    Raises:
+        DataError: as `check_output`, and if the ending is unknown.
+    """
+    check_output(path)
+    _formats(Path(path))
 
 
 def _formats(path: Path) -> tuple[Callable[[pa.Table], bytes], Callable[[bytes], bytes]]:

@@ -78,7 +78,9 @@ def folds(table: pa.Table, count: int, rng: np.random.Generator) -> list[Rows]:
 
 def _groups(table: pa.Table, rng: np.random.Generator) -> list[Rows]:
     """Row numbers of equal records, in random order."""
-    _, group = np.unique(fingerprints(table), return_inverse=True)
+    _, first, group = np.unique(fingerprints(table), return_index=True, return_inverse=True)
+    # Numbered by first occurrence, not by fingerprint: other units of measurement leave the parts as they are.
+    group = np.argsort(np.argsort(first))[group]
     order = np.argsort(group, kind="stable")
     rows = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
     return [rows[i] for i in rng.permutation(len(rows))]

@@ -99,6 +99,7 @@ def train(
     """
     assert isinstance(model, nn.Module)
     generator = Generator().manual_seed(seed)
+    model.train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.decay)
     history, best, best_weights = History(), math.inf, None
     started, epoch_losses, order = time.monotonic(), [], torch.empty(0, dtype=torch.long)
@@ -150,6 +151,9 @@ def _schedule(done: float) -> float:
 def _mean_loss(model: Trainable, records: Encoded, batch: int, seed: int) -> float:
     if not len(records):
         return math.nan
+    assert isinstance(model, nn.Module)
     generator = Generator().manual_seed(seed + 1)
+    model.eval()
     losses = [model.loss(chunk, generator) for chunk in records.chunks(max(batch, 1024))]
+    model.train()
     return float(torch.cat(losses).mean())

@@ -1,4 +1,4 @@
-"""What every model is to the rest of the package: a module with a loss, and a score that splits over columns."""
+"""What every model is to the rest of the package: a loss, and a score that splits over columns."""
 
 from abc import ABC, abstractmethod
 
@@ -40,7 +40,7 @@ class Model(nn.Module, ABC):
 def in_padded_chunks(model: Model, records: Encoded, device: torch.device) -> Tensor:
     """The surprise of many records, in float64 on the CPU, shape (n, columns).
 
-    All chunks have one size, the last one padded: so a record's figures depend on the record alone, to the bit.
+    All chunks have one size, the last one padded: a record's figures depend on the record alone, to the bit.
     """
     parts = [
         model.surprise(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu() for chunk in records.chunks(CHUNK)

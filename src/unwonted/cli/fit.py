@@ -1,0 +1,120 @@
+"""`unwonted fit`: learns from records and writes a model file."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from unwonted.cli.labels import about, check_pair, read_labels
+from unwonted.cli.options import (
+    Delimiter,
+    Files,
+    Json,
+    Label,
+    Names,
+    Normal,
+    Output,
+    Quiet,
+    Rate,
+    SchemaFile,
+    Seed,
+)
+from unwonted.cli.terminal import Terminal
+from unwonted.errors import DataError
+from unwonted.models import model_class
+from unwonted.schema import read_overrides
+from unwonted.sources import check_output, notices_of, read_table
+
+__all__ = ["fit"]
+
+
+def fit(
+    *files: Files,
+    output: Annotated[Path, Output],
+    model: str = "dmdn",
+    label: Label = None,
+    normal: Normal = None,
+    target: Names = None,
+    ignore: Names = None,
+    schema: SchemaFile = None,
+    delimiter: Delimiter = None,
+    seed: Seed = 0,
+    alert_rate: Rate = 0.05,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    max_time: Annotated[str | None, Parameter(help="Train no longer than this: 30s, 5m, 1h.")] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Learn from normal records and write a model file."""
+    terminal = Terminal(quiet, as_json)
+    check_output(output)
+    check_pair(label, normal or [])
+    limit = None if max_time is None else _seconds(max_time)
+    kind = model_class(model)
+    overrides = {} if schema is None else read_overrides(schema)
+    text = [name for name, declared in overrides.items() if declared.get("kind") == "categorical"]
+    table = read_table(files, delimiter=delimiter, text=text)
+    notices = list(notices_of(table))
+    if label is not None:
+        labels = read_labels(table, label, normal or [], files)
+        notices.append(
+            f"learnt from the {labels.normal.sum():,} of {table.num_rows:,} records labelled normal"
+        )
+        table = table.filter(labels.normal)
+        overrides = {**overrides, label: {"role": "label"}}
+    with about(files), terminal.training() as report:
+        options: dict[str, Any] = {"target": target} if target else {}
+        detector = kind(
+            **options,
+            alert_rate=alert_rate,
+            schema=overrides,
+            ignore=tuple(ignore or ()),
+            device=device,
+            max_time=limit,
+            random_state=seed,
+            verbose=report,
+        ).fit(table)
+    detector.save(output)
+    promise = detector.calibration_.promised_share(detector.alert_rate)
+    notices += detector.notices_
+    terminal.notices(notices)
+    summary = detector.summary_
+    terminal.say(
+        f"{output}: learnt from {summary['rows']:,} records in {len(detector.columns_)} columns "
+        f"({summary['train']:,} to train, {summary['validation']:,} to choose, {summary['calibration']:,} to "
+        f"calibrate) in {summary['steps']:,} steps and {summary['seconds']:.0f} s; "
+        f"{_ended(summary['stopped_by'])}",
+        f"of normal records like these {promise.mean:.2%} will be alerts "
+        f"({promise.low:.2%} to {promise.high:.2%} in nine models of ten)",
+    )
+    if as_json:
+        terminal.json(
+            {
+                "model": str(output),
+                "columns": list(detector.columns_),
+                **summary,
+                "alert_rate": detector.alert_rate,
+                "promised_share": {"mean": promise.mean, "low": promise.low, "high": promise.high},
+                "notices": notices,
+            }
+        )
+
+
+def _ended(stopped_by: str) -> str:
+    return {
+        "patience": "it had stopped getting better",
+        "max_time": "stopped by --max-time, so the same seed need not give the same model",
+    }.get(stopped_by, "all steps were done")
+
+
+def _seconds(text: str) -> float:
+    """Seconds of a length of time such as 30s, 5m, 1h; a bare number is seconds.
+
+    >>> _seconds("5m"), _seconds("1.5h"), _seconds("30")
+    (300.0, 5400.0, 30.0)
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise DataError(f"--max-time {text!r}: write a length of time such as 30s, 5m or 1h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]

@@ -1,0 +1,71 @@
+"""`unwonted report`: writes the HTML page about a file's records."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from unwonted.cli.labels import about, check_column, check_pair, read_labels
+from unwonted.cli.options import (
+    Delimiter,
+    Files,
+    Json,
+    Label,
+    Model,
+    NewRate,
+    Normal,
+    Output,
+    Quiet,
+    above_zero,
+    loaded,
+)
+from unwonted.cli.terminal import Terminal
+from unwonted.sources import atomic_write, check_output, notices_of, read_table
+
+__all__ = ["report"]
+
+
+def report(
+    model: Model,
+    /,
+    *files: Files,
+    output: Annotated[Path, Output],
+    label: Label = None,
+    normal: Normal = None,
+    categories: Annotated[
+        str | None, Parameter(help="Column that groups detection, finer than the labels.")
+    ] = None,
+    top: Annotated[int, Parameter(help="How many of the strangest records to show.")] = 20,
+    alert_rate: NewRate = None,
+    delimiter: Delimiter = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Write a self-contained HTML page about the records, which are strange, and why."""
+    from unwonted.report import build_report
+
+    terminal = Terminal(quiet, as_json)
+    check_output(output)
+    check_pair(label, normal or [], needed=categories is not None)
+    above_zero("--top", top)
+    detector = loaded(model, alert_rate)
+    table = read_table(files, delimiter=delimiter, text=detector.schema_.text)
+    notices = list(notices_of(table))
+    given: dict[str, Any] = {}
+    if label is not None:
+        labels = read_labels(table, label, normal or [], files)
+        if categories is not None:
+            check_column(table, categories, files)
+        if not labels.known.all():
+            notices.append(f"{(~labels.known).sum():,} records have no label and are left out")
+            table = table.filter(labels.known)
+        given = {"labels": table[label].to_pylist(), "normal": normal}
+        if categories is not None:
+            given["categories"] = table[categories].to_pylist()
+    with about(files):
+        page = build_report(detector, table, title=files[0].name, top=top, **given)
+    atomic_write(output, page.encode())
+    terminal.notices(notices)
+    terminal.say(f"{output}: report on {table.num_rows:,} records; open it in a browser")
+    if as_json:
+        terminal.json({"report": str(output), "records": table.num_rows, "notices": notices})

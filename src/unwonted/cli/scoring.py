@@ -1,0 +1,136 @@
+"""Scores beside the records they belong to: the columns of a scored file, and findings in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from unwonted.cli.terminal import Terminal
+from unwonted.errors import DataError
+from unwonted.report.words import count, percent, probability
+from unwonted.split import fingerprints
+
+if TYPE_CHECKING:
+    from unwonted.detector import Detector
+    from unwonted.explain import Explanation
+
+__all__ = ["Scored", "added_names", "as_objects", "explained", "in_words", "score", "scored_table"]
+
+CHUNK = 256
+FOUND_AGAIN = 0.5
+"""Share of the model's stored training records above which a file is taken for the training file."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Score, p-value and alert of each record; `order` has the strangest first."""
+
+    scores: NDArray[np.float64]
+    p_values: NDArray[np.float64]
+    alerts: NDArray[np.bool_]
+    order: NDArray[np.int64]
+    notices: tuple[str, ...]
+
+
+def score(detector: "Detector", table: pa.Table) -> Scored:
+    """Scores all records, and notices what a reader of the alerts should know."""
+    records, notices = detector.schema_.select(table)
+    scores = detector.anomaly_score(records)
+    p_values = detector.calibration_.p_values(scores)
+    alerts = p_values <= detector.alert_rate
+    said = [
+        f"{count(int(alerts.sum()), 'alert')} among {count(len(scores), 'record')} ({percent(alerts.mean())})"
+    ]
+    few = detector.calibration_.notice(detector.alert_rate)
+    if few:
+        said.append(few)
+    if _seen_in_training(detector, records):
+        said.append(
+            "these look like the records that the model learnt from: their share of alerts is no test of the "
+            "alert rate"
+        )
+    order = np.lexsort((np.arange(len(scores)), -scores))
+    return Scored(scores, p_values, alerts, order, (*notices, *said))
+
+
+def added_names(table: pa.Table, explain: int) -> list[str]:
+    """The names of the columns that a scored file adds.
+
+    Raises:
+        DataError: if the table has such a column already.
+    """
+    names = ["unwonted_score", "unwonted_p", "unwonted_alert"]
+    names += [f"unwonted_why_{i}" for i in range(1, explain + 1)]
+    for name in names:
+        if name in table.column_names:
+            raise DataError(f"has a column {name!r} already; rename it, for scoring adds one of that name")
+    return names
+
+
+def explained(
+    detector: "Detector", table: pa.Table, rows: NDArray[np.int64], top: int, terminal: Terminal
+) -> list["Explanation"]:
+    """Explanations of the given rows, in their order."""
+    found: list[Explanation] = []
+    for start in terminal.counted(range(0, len(rows), CHUNK), "explaining"):
+        found += detector.explain(table.take(pa.array(rows[start : start + CHUNK])), top)
+    return found
+
+
+def scored_table(
+    table: pa.Table, scored: Scored, rows: NDArray[np.int64], why: dict[int, "Explanation"], explain: int
+) -> pa.Table:
+    """The given rows with all their columns, and behind them score, p-value, alert and reasons."""
+    names = added_names(table, explain)
+    added: list[Any] = [scored.scores[rows], scored.p_values[rows], scored.alerts[rows]]
+    for i in range(explain):
+        told = [why[row].reasons[i : i + 1] if row in why else () for row in rows.tolist()]
+        added.append(pa.array([reasons[0].phrase if reasons else None for reasons in told], pa.string()))
+    result = table.take(pa.array(rows))
+    for name, values in zip(names, added, strict=True):
+        result = result.append_column(name, pa.array(values))
+    return result
+
+
+def in_words(findings: Sequence["Explanation"], rows: Sequence[int], labels: Sequence[str] = ()) -> list[str]:
+    """Findings as lines of text; records are counted from 1."""
+    lines: list[str] = []
+    for rank, (finding, row) in enumerate(zip(findings, rows, strict=True), 1):
+        parts = [f"record {row + 1:,}", f"score {finding.score:,.1f}", f"p {probability(finding.p_value)}"]
+        parts += ["ALERT"] if finding.alert else []
+        parts += [f"[{labels[row]}]"] if len(labels) else []
+        lines.append(f"{rank:3}. {'  '.join(parts)}")
+        lines += [f"     {reason.phrase}" for reason in finding.reasons]
+    return lines
+
+
+def as_objects(findings: Sequence["Explanation"], rows: Sequence[int]) -> list[dict[str, Any]]:
+    """Findings as JSON objects; records are counted from 1."""
+    return [
+        {
+            "record": row + 1,
+            "score": finding.score,
+            "p": finding.p_value,
+            "alert": finding.alert,
+            "why": [
+                {
+                    "column": reason.column,
+                    "seen": reason.seen,
+                    "expected": reason.expected.text,
+                    "contribution": reason.contribution,
+                }
+                for reason in finding.reasons
+            ],
+            "nearest": finding.nearest,
+        }
+        for finding, row in zip(findings, rows, strict=True)
+    ]
+
+
+def _seen_in_training(detector: "Detector", records: pa.Table) -> bool:
+    """Whether most of the training records that the model keeps are among these."""
+    kept = np.unique(fingerprints(detector.exemplars_))
+    return len(kept) > 0 and float(np.isin(kept, fingerprints(records)).mean()) > FOUND_AGAIN

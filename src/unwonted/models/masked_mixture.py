@@ -1,0 +1,319 @@
+"""The network of DMDN: p(hidden columns | visible columns) for any choice of what is hidden."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from unwonted.density import mixture_log_density, mixture_log_mass, wrapped_mixture_log_density
+from unwonted.encode import Encoded, Encoder
+from unwonted.models.base import Model
+from unwonted.nets import ResidualMLP, initialise
+from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart, Part
+
+__all__ = ["MaskedMixture"]
+
+LEAST_SCALE = 1e-2  # of a component, in standard deviations of the column
+LARGEST_LOG_SCALE = 5.0
+LARGEST_LOGIT = 30.0
+CIRCLE_SCALE = 2.0  # largest σ on a circle of 2π, a third of the way round
+PARTITIONS = 6  # of the columns into two halves, each half scored given the other
+GROUPS = 8  # of a training batch; each hides columns of its own
+SPREAD_FLOOR = 0.1  # nats
+NOISE = 0.05  # standard deviations
+
+
+class MaskedMixture(Model):
+    """A hidden column leaves no trace in the input; each part of it gets a distribution from the network.
+
+    Outcomes (categories, gaps, atoms) have a categorical distribution, values a mixture of K Gaussians beside it:
+
+        p(y | x) = P(value | x) · Σ_k π_k(x) N(y; μ_k(x), σ_k²(x)) + P(outcome of y | x),
+
+    where N is a density, or the mass of the value's bin, or wound around a circle, as the part asks. What training
+    never saw has the probability that Good–Turing leaves for it, and is hidden where it is an input.
+
+    Args:
+        encoder: The parts.
+        width, depth: Of the residual network.
+        components: K.
+        targets: Columns to predict, in the order of the chain rule; none: every column given random others.
+        standardise: Whether pooling centres and scales each column's surprise; never with targets.
+        seed: Of the weights, and of the contexts that scoring uses.
+
+    Source: Bishop's mixture density network (1994) as in the DMDN paper, equations 1 to 3; noise on inputs and
+    values is the regularisation of Rothfuss et al. (2019).
+    """
+
+    part_of_outcome: Tensor
+    part_of_input: Tensor
+    noisy: Tensor
+    column_of_part: Tensor
+    slot: Tensor
+    novelty: Tensor
+    shared: Tensor
+    missing: Tensor
+    hidden: Tensor
+    scored: Tensor
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        width: int,
+        depth: int,
+        components: int,
+        targets: Sequence[str] = (),
+        standardise: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        parts = encoder.parts
+        generator = Generator().manual_seed(seed)
+        self.components, self.chained = components, bool(targets)
+        self.standardise = standardise and not targets
+        self.labels = tuple(part.label for part in parts)
+        self.kinds = tuple(map(_kind, parts))
+        sizes = torch.tensor([part.outcomes for part in parts])
+        inputs = torch.tensor([getattr(part, "inputs", 0) for part in parts])
+
+        def fixed(name: str, value: Tensor) -> None:
+            self.register_buffer(name, value, persistent=False)
+
+        every = torch.arange(len(parts))
+        fixed("column_of_part", torch.tensor(encoder.column_of_part))
+        fixed("part_of_outcome", every.repeat_interleave(sizes))
+        fixed("part_of_input", every.repeat_interleave(inputs))
+        fixed("noisy", torch.tensor([kind != "circle" for kind in self.kinds]).repeat_interleave(inputs))
+        valued = torch.tensor([kind != "category" for kind in self.kinds])
+        fixed("slot", torch.where(valued, valued.cumsum(0) - 1, -1))
+        fixed("novelty", torch.tensor([part.novelty for part in parts]))
+        shared = [
+            part.shared() if isinstance(part, CategoricalPart) else [0.0] * part.outcomes for part in parts
+        ]
+        fixed("shared", torch.tensor([x for shares in shared for x in shares], dtype=torch.float32))
+        fixed("missing", torch.tensor([part.outcomes - 1 if part.missing else NOVEL for part in parts]))
+        hidden, scored = self._contexts(encoder, targets, generator)
+        self.register_buffer("hidden", hidden)
+        self.register_buffer("scored", scored)
+        self.register_buffer("centre", torch.zeros(len(encoder.columns), dtype=torch.float64))
+        self.register_buffer("spread", torch.ones(len(encoder.columns), dtype=torch.float64))
+
+        with torch.random.fork_rng(devices=[]):
+            self.body = ResidualMLP(int(inputs.sum() + sizes.sum()), width, depth)
+            self.outcome_head = nn.Linear(width, int(sizes.sum()))
+            self.mixture_head = nn.Linear(width, int(valued.sum()) * 3 * components)
+        initialise(self, generator)
+        self._start_apart()
+
+    def loss(self, batch: Encoded, generator: Generator) -> Tensor:
+        """Surprise of the hidden parts, over half their number; with targets −log p, the sum over the chain.
+
+        Half of the parts are hidden on average, whatever the draw: so each hidden part has the same weight.
+        """
+        if self.training:
+            batch = self._with_noise(batch, generator)
+        if self.chained:
+            return self._over_contexts(batch).sum(1)
+        losses = []
+        for group in batch.chunks(max(1, -(-len(batch) // GROUPS))):
+            hidden = self._random_hidden(generator)
+            losses.append(self._nats(group, hidden, hidden.nonzero().flatten()).sum(1))
+        return torch.cat(losses) * 2 / len(self.labels)
+
+    def surprise(self, batch: Encoded) -> Tensor:
+        nats = self.part_surprise(batch)
+        return nats.new_zeros(len(nats), len(self.centre)).index_add(1, self.column_of_part, nats)
+
+    def part_surprise(self, batch: Encoded) -> Tensor:
+        """−log p of each part, mean over the contexts that score it, in nats, shape (n, parts)."""
+        return self._over_contexts(batch) / self.scored.sum(0).clamp(min=1)
+
+    def pool(self, surprise: Tensor) -> Tensor:
+        return (surprise - self.centre) / self.spread
+
+    def settle(self, surprise: Tensor) -> None:
+        if self.standardise and len(surprise) > 1:
+            self.centre.copy_(surprise.mean(0))
+            self.spread.copy_(surprise.std(0) + SPREAD_FLOOR)
+
+    def culprit(self, batch: Encoded) -> str:
+        if any(not torch.isfinite(weights).all() for weights in self.parameters()):
+            return "a weight of the network is not finite; lower the learning rate"
+        with torch.no_grad():
+            everything = torch.ones_like(self.scored[0])
+            nats = self._nats(batch, everything, everything.nonzero().flatten())
+        wrong = (~torch.isfinite(nats)).any(0).nonzero().flatten().tolist()
+        return f"the loss of column {self.labels[(wrong or [0])[0]]!r} is not finite"
+
+    def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """The distribution of one part given all columns but its own.
+
+        Returns:
+            Probabilities of its outcomes, (n, outcomes), and weights, means and scales of its mixture, each (n, K);
+            empty for categories.
+        """
+        hidden = self.column_of_part == self.column_of_part[position]
+        asked = torch.tensor([position], device=hidden.device)
+        h = self.body(self._inputs(batch, hidden))
+        logits, _ = self._outcomes(h, asked)
+        if self.kinds[position] == "category":
+            return logits.softmax(1), (h[:, :0], h[:, :0], h[:, :0])
+        log_weights, means, scales = (x[:, 0] for x in self._mixtures(h, asked))
+        return logits.softmax(1), (log_weights.exp(), means, scales)
+
+    def _contexts(
+        self, encoder: Encoder, targets: Sequence[str], generator: Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What is hidden, and what of it is scored, in each pass of scoring; both bool (passes, parts)."""
+        column = self.column_of_part
+        if targets:
+            order = [encoder.columns.index(target) for target in targets]
+            chain = torch.cat([(column == position).nonzero().flatten() for position in order])
+            scored = torch.eye(len(column), dtype=torch.bool)[chain]
+            return scored.flip(0).cumsum(0).flip(0).bool(), scored
+        columns = len(encoder.columns)
+        halves = []
+        for _ in range(PARTITIONS):
+            half = torch.zeros(columns, dtype=torch.bool)
+            half[torch.randperm(columns, generator=generator)[: (columns + 1) // 2]] = True
+            halves += [half, ~half] if columns > 1 else [half]
+        hidden = torch.stack(halves)[:, column]
+        return hidden, hidden.clone()
+
+    def _start_apart(self) -> None:
+        """Spreads the components over the range of the values, so that they start with different jobs."""
+        with torch.no_grad():
+            self.outcome_head.bias.zero_()
+            bias = self.mixture_head.bias.view(-1, 3, self.components)
+            bias.zero_()
+            bias[:, 1] = torch.linspace(-1.5, 1.5, self.components)
+            bias[:, 2] = -0.5
+            circles = [int(self.slot[i]) for i, kind in enumerate(self.kinds) if kind == "circle"]
+            bias[circles, 1] = torch.linspace(0, 2 * math.pi, self.components + 1)[:-1]
+
+    def _over_contexts(self, batch: Encoded) -> Tensor:
+        """Sum over the contexts of each scored part's −log p, (n, parts)."""
+        total = torch.zeros(batch.codes.shape, device=batch.codes.device)
+        for hidden, scored in zip(self.hidden, self.scored, strict=True):
+            asked = scored.nonzero().flatten()
+            total = total.index_add(1, asked, self._nats(batch, hidden, asked))
+        return total
+
+    def _nats(self, batch: Encoded, hidden: Tensor, asked: Tensor) -> Tensor:
+        """−log p of the asked parts (ascending) given what is not hidden (bool, parts); (n, asked)."""
+        h = self.body(self._inputs(batch, hidden))
+        logits, starts = self._outcomes(h, asked)
+        part = self._dense(asked)[self.part_of_outcome]
+        part = part[part >= 0]
+        # Logits are bounded, so a plain sum of exponentials is safe; one product sums all parts at once.
+        log_total = (logits.exp() @ functional.one_hot(part, len(asked)).to(logits.dtype)).log()
+        codes = batch.codes[:, asked]
+        outcome = starts + codes.clamp(min=0)
+        share = self.shared[self._rows(asked, self.part_of_outcome)]
+        log_p = logits.gather(1, outcome) + share[outcome] - log_total
+        slots = self.slot[asked]
+        place = (slots >= 0).nonzero().flatten()
+        if len(place):
+            of_value = logits[:, starts[place]] - log_total[:, place]
+            of_value = of_value + self._log_values(h, batch, asked[place])
+            code, named = codes[:, place], log_p[:, place]
+            both = torch.where(code == VALUE, of_value, torch.logaddexp(named, of_value))
+            valued = (code != NOVEL) & (code != self.missing[asked[place]])
+            log_p = log_p.index_copy(1, place, torch.where(valued, both, named))
+        novelty = self.novelty[asked]
+        return -torch.where(codes != NOVEL, log_p + torch.log1p(-novelty), novelty.log())
+
+    def _outcomes(self, h: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+        """Bounded logits of the asked parts' outcomes, one after the other, and where each part's start."""
+        rows = self._rows(asked, self.part_of_outcome)
+        logits = functional.linear(h, self.outcome_head.weight[rows], self.outcome_head.bias[rows])
+        sizes = torch.bincount(self.part_of_outcome, minlength=len(self.slot))[asked]
+        return LARGEST_LOGIT * torch.tanh(logits / LARGEST_LOGIT), sizes.cumsum(0) - sizes
+
+    def _mixtures(self, h: Tensor, asked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Log weights, means and scales of the asked parts' mixtures, each (n, asked, K)."""
+        slots = self.slot[asked]
+        shape = (-1, 3 * self.components)
+        weight = self.mixture_head.weight.view(*shape, h.shape[1])[slots].flatten(0, 1)
+        bias = self.mixture_head.bias.view(shape)[slots].flatten()
+        raw = functional.linear(h, weight, bias).view(len(h), len(asked), 3, self.components)
+        log_weights, means, log_scales = raw.unbind(2)
+        scales = LEAST_SCALE + log_scales.clamp(max=LARGEST_LOG_SCALE).exp()
+        return log_weights.log_softmax(-1), means, scales
+
+    def _log_values(self, h: Tensor, batch: Encoded, asked: Tensor) -> Tensor:
+        """Log density or mass of the asked parts' values under their mixtures, (n, asked)."""
+        mixtures = self._mixtures(h, asked)
+        values, widths = batch.values[:, self.slot[asked]], batch.widths[:, self.slot[asked]]
+        kinds = [self.kinds[i] for i in asked.tolist()]
+        columns, order = [], []
+        for kind, log_p in (("density", _log_density), ("mass", _log_mass), ("circle", _log_on_circle)):
+            here = [i for i, k in enumerate(kinds) if k == kind]
+            if here:
+                columns.append(log_p(values[:, here], widths[:, here], *(x[:, here] for x in mixtures)))
+                order += here
+        return torch.cat(columns, 1)[:, torch.tensor(order).argsort()] if len(columns) > 1 else columns[0]
+
+    def _inputs(self, batch: Encoded, hidden: Tensor) -> Tensor:
+        """The visible features and one-hot outcomes, (n, inputs + outcomes)."""
+        visible = (~hidden & (batch.codes != NOVEL)).to(batch.inputs.dtype)
+        starts = torch.bincount(self.part_of_outcome, minlength=len(self.slot)).cumsum(0)
+        starts = starts - torch.bincount(self.part_of_outcome, minlength=len(self.slot))
+        outcomes = visible.new_zeros(len(batch), len(self.part_of_outcome))
+        outcomes.scatter_(1, starts + batch.codes.clamp(min=0), visible)
+        return torch.cat([batch.inputs * visible[:, self.part_of_input], outcomes], 1)
+
+    def _with_noise(self, batch: Encoded, generator: Generator) -> Encoded:
+        """The same records with noise on what is read of their values, and on values that have a density."""
+        inputs, values = batch.inputs, batch.values
+        kinds = [kind for kind in self.kinds if kind != "category"]
+        moved = torch.tensor([NOISE / 2 * (kind == "density") for kind in kinds], device=values.device)
+        inputs = inputs + NOISE * self.noisy * torch.randn(inputs.shape, generator=generator).to(inputs)
+        if "density" in kinds:
+            values = values + moved * torch.randn(values.shape, generator=generator).to(values)
+        return Encoded(batch.codes, values, batch.widths, inputs)
+
+    def _random_hidden(self, generator: Generator) -> Tensor:
+        """Which parts are hidden: a random share of the columns, at least one; bool (parts,)."""
+        columns = len(self.centre)
+        hidden = torch.rand(columns, generator=generator) < torch.rand(1, generator=generator)
+        hidden[torch.randint(columns, (1,), generator=generator)] = True
+        return hidden.to(self.column_of_part.device)[self.column_of_part]
+
+    def _dense(self, asked: Tensor) -> Tensor:
+        """Position of each part among the asked ones, −1 for the others; (parts,)."""
+        dense = torch.full_like(self.slot, -1)
+        dense[asked] = torch.arange(len(asked), device=asked.device)
+        return dense
+
+    def _rows(self, asked: Tensor, part_of_row: Tensor) -> Tensor:
+        return (self._dense(asked)[part_of_row] >= 0).nonzero().flatten()
+
+
+def _kind(part: Part) -> str:
+    if isinstance(part, CategoricalPart):
+        return "category"
+    if isinstance(part, CyclicPart):
+        return "circle"
+    return "mass" if isinstance(part, NumericPart) and part.resolution else "density"
+
+
+def _log_density(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+    return mixture_log_density(y, log_weights, means, scales)
+
+
+def _log_mass(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+    # Bins around 0 keep their digits however far out the value is.
+    return mixture_log_mass(-width / 2, width / 2, log_weights, means - y.unsqueeze(-1), scales)
+
+
+def _log_on_circle(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+    period = 2 * math.pi
+    return wrapped_mixture_log_density(
+        y, log_weights, means.remainder(period), scales.clamp(max=CIRCLE_SCALE), period
+    )

@@ -1,0 +1,67 @@
+"""The contract over the whole registry: every check of checks.py, and every check of scikit-learn."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from unwonted.checks import CHECKS, Subject, ordinary_records, strange_records
+from unwonted.models import MODELS, model_class
+
+SKLEARN = """
+import json, sys, warnings
+from sklearn.utils.estimator_checks import check_estimator
+from unwonted.models import model_class
+
+warnings.simplefilter("ignore")
+results = check_estimator(model_class(sys.argv[1])(), on_skip=None, on_fail=None)
+print(json.dumps([[entry["check_name"], entry["status"], repr(entry["exception"])] for entry in results]))
+"""
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def subject(request: pytest.FixtureRequest) -> Subject:
+    return Subject(model_class(request.param))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_contract(subject: Subject, check: Callable[[Subject], None]) -> None:
+    check(subject)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_check_of_scikit_learn_passes(name: str) -> None:
+    # In a process of its own: SciPy reads the variable once, when it is imported.
+    run = subprocess.run(
+        [sys.executable, "-c", SKLEARN, name],
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    results = json.loads(run.stdout.splitlines()[-1])
+    assert [entry for entry in results if entry[1] != "passed"] == []
+    assert len(results) > 40
+
+
+def test_strange_records_are_strange_in_combination_alone() -> None:
+    ordinary, strange = ordinary_records(4000, seed=0), strange_records(4000, seed=0)
+    assert ordinary.schema == strange.schema
+    for name in ("sent", "spent", "errors"):
+        for q in (0.2, 0.5, 0.8):
+            limit = np.nanquantile(ordinary[name].to_numpy(), q)
+            shares = [np.nanmean(table[name].to_numpy() <= limit) for table in (ordinary, strange)]
+            assert abs(shares[0] - shares[1]) < 0.15
+    assert set(ordinary["action"].to_pylist()) == set(strange["action"].to_pylist())
+
+    def torn(table: pa.Table) -> float:
+        backup = np.array(table["action"].to_pylist()) == "backup"
+        return float(np.mean(backup != (table["sent"].to_numpy() > 2e5)))
+
+    assert torn(ordinary) < 0.01 < 0.5 < torn(strange)

@@ -1,0 +1,293 @@
+"""DMDN: with targets the exact −log p, which sums to one; without, scores that rise with strangeness."""
+
+import datetime
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from scipy.stats import norm
+from torch import Generator
+
+from conftest import behaviour
+from unwonted import DMDN, DataError
+from unwonted.encode import Encoded
+from unwonted.parts import NumericPart
+
+SMALL = {"width": 32, "depth": 1, "components": 3, "random_state": 0, "exemplars": 0}
+ROWS = 300
+
+
+def replaced(table: pa.Table, name: str, values: list[object]) -> pa.Table:
+    """The table with one column's cells replaced, by one value for all or one value each."""
+    if len(values) == 1:
+        values = values * table.num_rows
+    at = table.column_names.index(name)
+    return table.set_column(at, name, pa.array(values))
+
+
+def over(record: pa.Table, **columns: list[object]) -> pa.Table:
+    """One record many times, with other values in some cells."""
+    count = max(map(len, columns.values()))
+    table = record.take([0] * count)
+    for name, values in columns.items():
+        table = replaced(table, name, values)
+    return table
+
+
+def encoded(detector: DMDN, table: pa.Table) -> Encoded:
+    return detector.encoder_.transform(detector.schema_.select(table)[0])
+
+
+def part(detector: DMDN, column: str) -> NumericPart:
+    found = next(part for part in detector.encoder_.parts if part.column == column)
+    assert isinstance(found, NumericPart)
+    return found
+
+
+@pytest.fixture(scope="module")
+def targeted() -> dict[str, DMDN]:
+    columns = ("duration", "failures", "action", "host", "time")
+    return {name: DMDN(name, **SMALL).fit(behaviour(ROWS)) for name in columns}
+
+
+@pytest.fixture(scope="module")
+def chains() -> dict[tuple[str, ...], DMDN]:
+    orders = (("action", "bytes_out"), ("bytes_out", "action"))
+    return {order: DMDN(order, **SMALL).fit(behaviour(ROWS)) for order in orders}
+
+
+@pytest.fixture(scope="module")
+def whole(records: pa.Table) -> DMDN:
+    return DMDN(random_state=0).fit(records)
+
+
+def test_the_score_is_minus_log_p_of_the_mixture(targeted: dict[str, DMDN]) -> None:
+    told: set[int] = set()
+    for name in ("duration", "failures"):
+        detector, new = targeted[name], behaviour(40, seed=7)
+        position = [p.column for p in detector.encoder_.parts].index(name)
+        with torch.no_grad():
+            outcomes, mixture = detector.model_.conditional(encoded(detector, new), position)
+        weights, means, scales = (x.double().numpy() for x in mixture)
+        numeric = part(detector, name)
+        x = new[name].to_numpy().astype(float)
+        y, codes = numeric.scaled(x), numeric.codes(x)
+        half = numeric.widths(x)[:, None] / 2
+        z = y[:, None]
+        if name == "failures":
+            mass = norm.cdf(z + half, means, scales) - norm.cdf(z - half, means, scales)
+        else:
+            mass = norm.pdf(z, means, scales)
+        outcomes = outcomes.double().numpy()
+        p = outcomes[:, 0] * (weights * mass).sum(1) * ~np.isnan(x)
+        p += np.where(codes > 0, outcomes[np.arange(40), np.maximum(codes, 0)], 0)
+        wanted = -np.log(p) - math.log1p(-numeric.novelty)
+        np.testing.assert_allclose(detector.anomaly_score(new), wanted, rtol=1e-3, atol=1e-3)
+        told |= set(codes.tolist())
+    assert {0, 1} <= told  # values and other outcomes, both
+
+
+def test_a_density_integrates_to_one(targeted: dict[str, DMDN]) -> None:
+    detector = targeted["duration"]
+    numeric = part(detector, "duration")
+    assert numeric.resolution == 0
+    assert numeric.missing
+    z = np.linspace(-40, 60, 100_001)
+    for row in range(2):
+        record = behaviour(2, seed=3).slice(row, 1)
+        p = np.exp(-detector.anomaly_score(over(record, duration=numeric.original(z).tolist())))
+        gap = math.exp(-detector.anomaly_score(over(record, duration=[None]).cast(record.schema))[0])
+        assert np.trapezoid(p, z) + gap == pytest.approx(1, abs=1e-3)
+        assert 0.001 < gap < 0.5
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_a_mass_sums_to_one(heavy: bool) -> None:
+    rng = np.random.default_rng(0)
+    x = np.round(rng.lognormal(2, 1.5, ROWS)) if heavy else rng.binomial(20, 0.4, ROWS).astype(float)
+    table = pa.table({"x": x, "y": rng.normal(size=ROWS)})
+    detector = DMDN("x", **SMALL).fit(table)
+    numeric = part(detector, "x")
+    assert numeric.resolution == 1
+    assert numeric.heavy == heavy
+    assert numeric.atoms
+    values = [float(value) for value in range(-20_000, 20_000)]
+    total = np.exp(-detector.anomaly_score(over(table.slice(0, 1), x=values))).sum()
+    # On a bent axis neighbouring bins meet only nearly.
+    assert total + numeric.novelty == pytest.approx(1, abs=0.02 if heavy else 1e-3)
+
+
+def test_probabilities_of_categories_sum_to_one(targeted: dict[str, DMDN]) -> None:
+    for name in ("action", "host"):
+        detector, record = targeted[name], behaviour(1, seed=3)
+        categories = next(part for part in detector.encoder_.parts if part.column == name)
+        p = np.exp(-detector.anomaly_score(over(record, **{name: [*categories.categories, "unheard of"]})))
+        assert p.sum() == pytest.approx(1, abs=1e-5)
+        assert p[-1] == pytest.approx(categories.novelty, rel=1e-5)
+
+
+def test_the_density_of_a_date_integrates_to_one_around_the_clock_and_the_week(
+    targeted: dict[str, DMDN],
+) -> None:
+    detector, record = targeted["time"], behaviour(1, seed=3)
+    steps = 24 * 60
+    start = datetime.datetime(2026, 3, 2)
+    minutes = [start + datetime.timedelta(minutes=i) for i in range(7 * steps)]
+    p = np.exp(-detector.anomaly_score(over(record, time=minutes)))
+    # A gap takes what is left: 1/(n+2) each of the hour and of the weekday.
+    assert p.sum() * 2 * math.pi / steps == pytest.approx(1, abs=0.02)
+    by_day = p.reshape(7, steps)
+    np.testing.assert_allclose(by_day[:, 0], by_day[:, -1], rtol=0.1)  # no seam at midnight
+
+
+def test_several_targets_follow_the_chain_rule_in_their_order(
+    chains: dict[tuple[str, ...], DMDN],
+) -> None:
+    new = behaviour(30, seed=5)
+    for (first, second), detector in chains.items():
+        surprise = detector.surprise(new)
+        at = {name: detector.columns_.index(name) for name in detector.columns_}
+        others = [i for name, i in at.items() if name not in (first, second)]
+        assert (surprise[:, others] == 0).all()
+        np.testing.assert_allclose(detector.anomaly_score(new), surprise.sum(1))
+        for changed, other in ((first, second), (second, first)):
+            rolled = np.roll(new[changed].to_pylist(), 7).tolist()
+            moved = detector.surprise(replaced(new, changed, rolled))[:, at[other]]
+            same = (moved == surprise[:, at[other]]).all()
+            assert same == (changed == second)
+
+
+def test_a_joint_density_integrates_to_one(chains: dict[tuple[str, ...], DMDN]) -> None:
+    z = np.linspace(-30, 50, 20_001)
+    for detector in chains.values():
+        sizes = part(detector, "bytes_out").original(z).tolist()
+        total = 0.0
+        for action in ("backup", "read", "write", "mail", "unheard of"):
+            table = over(behaviour(1, seed=3), bytes_out=sizes, action=[action])
+            total += float(np.trapezoid(np.exp(-detector.anomaly_score(table)), z))
+        assert part(detector, "bytes_out").resolution == 0
+        assert total + part(detector, "bytes_out").novelty == pytest.approx(1, abs=2e-3)
+
+
+def test_with_targets_loss_and_score_are_one_quantity(
+    targeted: dict[str, DMDN], chains: dict[tuple[str, ...], DMDN]
+) -> None:
+    new = behaviour(50, seed=5)
+    for detector in (*targeted.values(), *chains.values()):
+        with torch.no_grad():
+            loss = detector.model_.loss(encoded(detector, new), Generator().manual_seed(0)).numpy()
+        np.testing.assert_allclose(loss, detector.anomaly_score(new), rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(detector.log_density(new), -detector.anomaly_score(new))
+
+
+def test_without_a_target_there_is_no_density(whole: DMDN) -> None:
+    with pytest.raises(DataError, match="target"):
+        whole.log_density(behaviour(5))
+
+
+def test_what_is_asked_leaves_no_trace_in_the_answer(whole: DMDN) -> None:
+    new = behaviour(20, seed=5)
+    for position, asked in enumerate(whole.encoder_.parts):
+        cells = new[asked.column].to_pylist()
+        rolled = replaced(new, asked.column, cells[7:] + cells[:7])
+        with torch.no_grad():
+            one, other = (whole.model_.conditional(encoded(whole, t), position) for t in (new, rolled))
+        assert torch.equal(one[0], other[0])
+        assert all(map(torch.equal, one[1], other[1]))
+
+
+def test_it_learns_a_known_conditional_density() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1200)
+    y = np.where(rng.random(1200) < 0.5, 2 * x, -2 * x) + rng.normal(0, 0.2, 1200)
+    table = pa.table({"x": x, "y": y})
+    detector = DMDN("y", random_state=0, exemplars=0).fit(table.slice(0, 800))
+    new = table.slice(800)
+    numeric = part(detector, "y")
+    unit = numeric.scale * numeric.deviation
+    x, y = x[800:], y[800:]
+    truth = -np.log(0.5 * (norm.pdf(y, 2 * x, 0.2) + norm.pdf(y, -2 * x, 0.2)) * unit)
+    marginal = -np.log(np.histogram(y, 20, density=True)[0].max() * unit)
+    score = detector.anomaly_score(new).mean()
+    assert truth.mean() - 0.1 < score < truth.mean() + 0.25 < marginal + 0.5
+
+
+def test_scores_are_the_same_to_the_bit_in_any_company(whole: DMDN) -> None:
+    new = behaviour(70, seed=8)
+    scores = whole.anomaly_score(new)
+    assert whole.anomaly_score(new.slice(9, 1))[0] == scores[9]
+    many = pa.concat_tables([behaviour(600, seed=9), new])
+    assert whole.anomaly_score(many)[-70:].tolist() == scores.tolist()
+
+
+FAR = 10.0 ** np.arange(7)
+
+
+def medians(detector: DMDN, records: pa.Table, column: str, cells: list[object]) -> list[float]:
+    """The median score of the records with each of the cells in place of their own."""
+    kind = pa.float64() if isinstance(cells[0], float) else records.schema.field(column).type
+    at = records.column_names.index(column)
+    return [
+        float(np.median(detector.anomaly_score(records.set_column(at, column, pa.array([cell] * 500, kind)))))
+        for cell in cells
+    ]
+
+
+@pytest.mark.parametrize("up", [True, False])
+@pytest.mark.parametrize("column", ["bytes_out", "failures", "duration"])
+def test_further_out_never_lowers_the_score(whole: DMDN, records: pa.Table, column: str, up: bool) -> None:
+    x = records[column].to_numpy().astype(float)
+    span = np.nanmax(x) - np.nanmin(x)
+    cells = np.nanmax(x) + span * FAR if up else np.nanmin(x) - span * FAR
+    ordinary = float(np.median(whole.anomaly_score(records)))
+    found = medians(whole, records, column, [*cells.tolist(), math.inf if up else -math.inf])
+    assert found[0] > ordinary
+    assert all(np.diff(found) >= 0), found
+
+
+@pytest.mark.parametrize("column", ["duration", "failures"])
+def test_further_out_never_lowers_the_score_of_a_target(
+    targeted: dict[str, DMDN], records: pa.Table, column: str
+) -> None:
+    x = records[column].to_numpy().astype(float)
+    cells = np.nanmax(x) + np.ptp(x[~np.isnan(x)]) * FAR
+    found = medians(targeted[column], records, column, [*cells.tolist(), math.inf])
+    assert found[0] > np.median(targeted[column].anomaly_score(records))
+    assert all(np.diff(found) >= 0), found
+
+
+@pytest.mark.parametrize("column", ["action", "host", "remote"])
+def test_an_unseen_category_raises_the_score(whole: DMDN, records: pa.Table, column: str) -> None:
+    text = replaced(records, column, [str(value) for value in records[column].to_pylist()])
+    assert whole.anomaly_score(text).tolist() == whole.anomaly_score(records).tolist()
+    (found,) = medians(whole, text, column, ["unheard of"])
+    assert found > np.median(whole.anomaly_score(records))
+
+
+@pytest.mark.parametrize("column", ["time", "action", "host", "bytes_out", "failures", "remote"])
+def test_an_improbable_gap_raises_the_score(whole: DMDN, records: pa.Table, column: str) -> None:
+    (found,) = medians(whole, records, column, [None])
+    assert found > np.median(whole.anomaly_score(records))
+
+
+def test_pooling_by_sum_is_the_sum_of_the_surprises() -> None:
+    detector = DMDN(pooling="sum", **SMALL).fit(behaviour(30))
+    new = behaviour(9, seed=5)
+    np.testing.assert_array_equal(detector.contributions(new), detector.surprise(new))
+
+
+def test_a_single_column_is_enough() -> None:
+    x = np.random.default_rng(0).normal(size=(60, 1))
+    detector = DMDN(**SMALL).fit(x)
+    assert detector.anomaly_score([[9.0]]) > detector.anomaly_score([[0.0]])
+
+
+def test_categories_alone_are_enough() -> None:
+    rng = np.random.default_rng(0)
+    pick = rng.integers(0, 3, 200)
+    table = pa.table({"a": [f"a{i}" for i in pick], "b": [f"b{i}" for i in pick]})
+    detector = DMDN(**SMALL).fit(table)
+    torn, whole = detector.anomaly_score(pa.table({"a": ["a0", "a1"], "b": ["b1", "b1"]}))
+    assert torn > whole

@@ -1,0 +1,182 @@
+"""Explanations: what was expected is what the data hold, and the column that was tampered with comes first."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from conftest import behaviour
+from unwonted import DMDN
+from unwonted.explain import Expected
+
+
+def linked(n: int, seed: int, unit: float = 1.0) -> pa.Table:
+    """y follows x; z has two branches around x; c mostly tells on which side x is."""
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, 1, n)
+    side = np.where(rng.random(n) < 0.9, x > 0.5, x <= 0.5)
+    return pa.table(
+        {
+            "x": x,
+            "y": (100 + 30 * x + rng.normal(0, 2, n)) * unit,
+            "z": np.where(rng.random(n) < 0.5, 1, -1) * (2 + x) + rng.normal(0, 0.15, n),
+            "c": np.where(side, "right", "left"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def detector() -> DMDN:
+    return DMDN(random_state=0).fit(linked(1200, seed=0))
+
+
+@pytest.fixture(scope="module")
+def expected(detector: DMDN) -> list[dict[str, Expected]]:
+    explanations = detector.explain(linked(200, seed=1), top=4)
+    return [{reason.column: reason.expected for reason in one.reasons} for one in explanations]
+
+
+@pytest.mark.parametrize("column", ["x", "y", "z"])
+def test_the_interval_covers_what_it_says(column: str, expected: list[dict[str, Expected]]) -> None:
+    values = linked(200, seed=1)[column].to_numpy()
+    ends = np.array([one[column].interval for one in expected])
+    covered = (ends[:, 0] <= values) & (values <= ends[:, 1])
+    assert 0.88 <= covered.mean() <= 0.995
+    # The others do tell: the interval is narrower than that of all values together.
+    assert np.median(ends[:, 1] - ends[:, 0]) < (1.2 if column == "z" else 0.8) * np.ptp(values)
+
+
+def test_modes_are_near_the_truth(expected: list[dict[str, Expected]]) -> None:
+    x = linked(200, seed=1)["x"].to_numpy()
+    single = np.array([one["y"].modes[0] for one in expected])
+    assert np.median(np.abs(single - (100 + 30 * x))) < 2
+    both = [
+        (a, sorted(one["z"].modes[:2])) for a, one in zip(x, expected, strict=True) if len(one["z"].modes) > 1
+    ]
+    assert len(both) > 150
+    apart = np.array([[low + 2 + a, high - 2 - a] for a, (low, high) in both])
+    assert np.median(np.abs(apart)) < 0.2
+
+
+def test_likely_categories_come_with_their_probability(expected: list[dict[str, Expected]]) -> None:
+    x = linked(200, seed=1)["x"].to_numpy()
+    right = np.array([dict(one["c"].likely)["right"] for one in expected])
+    assert right[x > 0.7].mean() == pytest.approx(0.9, abs=0.08)
+    assert right[x < 0.3].mean() == pytest.approx(0.1, abs=0.08)
+    for one in expected:
+        shares = [p for _, p in one["c"].likely]
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+        assert one["c"].interval is None
+        assert one["c"].grid == one["c"].density == one["c"].modes == ()
+
+
+@pytest.mark.parametrize("column", ["x", "y", "z"])
+def test_the_curve_is_a_density_in_the_users_units(column: str, expected: list[dict[str, Expected]]) -> None:
+    areas = []
+    for one in expected[:50]:
+        grid, density = np.array(one[column].grid), np.array(one[column].density)
+        assert (np.diff(grid) > 0).all()
+        assert (density >= 0).all()
+        areas.append(np.trapezoid(density, grid))
+    assert np.median(areas) == pytest.approx(1, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [("y", 190.0), ("y", math.inf), ("z", 0.0), ("c", "upside down"), ("c", None), ("x", -3.0)],
+)
+def test_the_column_tampered_with_is_reason_number_one(detector: DMDN, column: str, cell: object) -> None:
+    new = linked(60, seed=2)
+    at = new.column_names.index(column)
+    changed = new.set_column(at, column, pa.array([cell] * 60, new.schema.field(column).type))
+    firsts = [one.reasons[0] for one in detector.explain(changed)]
+    assert np.mean([reason.column == column for reason in firsts]) >= 0.9
+    for reason in firsts:
+        assert reason.seen in reason.phrase
+        assert reason.expected.text in reason.phrase
+        assert reason.column in reason.phrase
+
+
+def test_figures_are_those_of_the_detector(detector: DMDN) -> None:
+    new = linked(20, seed=3)
+    explanations = detector.explain(new, top=2)
+    assert [one.row for one in explanations] == list(range(20))
+    assert [one.score for one in explanations] == detector.anomaly_score(new).tolist()
+    assert [one.p_value for one in explanations] == detector.p_value(new).tolist()
+    assert [-1 if one.alert else 1 for one in explanations] == detector.predict(new).tolist()
+    contributions, surprise = detector.contributions(new), detector.surprise(new)
+    for one in explanations:
+        assert len(one.reasons) == 2
+        assert one.reasons[0].contribution == contributions[one.row].max()
+        for reason in one.reasons:
+            at = detector.columns_.index(reason.column)
+            assert reason.surprise == surprise[one.row, at]
+            given = new[reason.column][one.row].as_py()
+            assert reason.seen_value == (None if isinstance(given, str) else given)
+
+
+def test_text_is_in_the_users_units() -> None:
+    # A power of two as the unit, so that both learn the same to the bit.
+    one, other = (DMDN(random_state=0).fit(linked(300, seed=0, unit=u)) for u in (1.0, 2.0**20))
+    plain = one.explain(linked(9, seed=4), top=4)
+    large = other.explain(linked(9, seed=4, unit=2.0**20), top=4)
+    for a, b in zip(plain, large, strict=True):
+        (small,), (big,) = ([r for r in each.reasons if r.column == "y"] for each in (a, b))
+        assert big.seen_value == small.seen_value * 2**20
+        assert big.expected.interval == pytest.approx(np.multiply(small.expected.interval, 2**20), rel=1e-9)
+        assert big.expected.modes == pytest.approx(np.multiply(small.expected.modes, 2**20), rel=1e-9)
+        assert big.seen != small.seen
+        assert big.expected.text != small.expected.text
+        others = [{r.column: r.phrase for r in each.reasons if r.column != "y"} for each in (a, b)]
+        assert others[0] == others[1]
+
+
+def test_the_nearest_record_is_a_real_one_and_the_record_itself_where_it_is_known(detector: DMDN) -> None:
+    known = {round(x, 4) for x in linked(1200, seed=0)["x"].to_pylist()}
+    for one in detector.explain(linked(30, seed=5)):
+        assert one.nearest is not None
+        assert list(one.nearest) == ["x", "y", "z", "c"]
+        assert min(abs(float(one.nearest["x"]) - x) for x in known) < 1e-4
+    kept = detector.exemplars_.slice(0, 10)
+    for one, row in zip(detector.explain(kept), kept.to_pylist(), strict=True):
+        assert one.nearest is not None
+        assert float(one.nearest["x"]) == pytest.approx(row["x"], rel=1e-4)
+        assert one.nearest["c"] == row["c"]
+
+
+def test_the_nearest_record_is_near(detector: DMDN) -> None:
+    new = linked(60, seed=6)
+    known = linked(1200, seed=0)["y"].to_numpy()
+    y = new["y"].to_numpy()
+    nearest = [float((one.nearest or {})["y"].replace(",", "")) for one in detector.explain(new)]
+    assert np.abs(nearest - y).mean() < 0.3 * np.abs(y - np.random.default_rng(0).choice(known, 60)).mean()
+
+
+def test_every_kind_of_column_is_said_in_words() -> None:
+    detector = DMDN(random_state=0, width=16, depth=1).fit(behaviour(60))
+    new = behaviour(40, seed=2)
+    for one in detector.explain(new, top=9):
+        seen = {reason.column: reason for reason in one.reasons}
+        assert set(seen) == set(detector.columns_)
+        moment = new["time"][one.row].as_py()
+        assert f"{moment:%A}" in seen["time"].seen
+        assert f"{moment:%Y-%m-%d}" in seen["time"].seen
+        assert seen["remote"].seen == str(new["remote"][one.row].as_py()).lower()
+        assert seen["failures"].seen == str(new["failures"][one.row].as_py())
+        if new["duration"][one.row].as_py() is None:
+            assert seen["duration"].seen == "missing"
+        for reason in one.reasons:
+            assert "nan" not in reason.phrase.lower()
+            assert reason.phrase.startswith(reason.column)
+            assert "\n" not in reason.phrase
+
+
+def test_a_counter_is_expected_to_hold_what_it_can_hold() -> None:
+    detector = DMDN(random_state=0, width=16, depth=1).fit(behaviour(300))
+    for one in detector.explain(behaviour(30, seed=2), top=9):
+        (failures,) = (reason.expected for reason in one.reasons if reason.column == "failures")
+        assert failures.interval is not None
+        assert all(end >= 0 and end == round(end) for end in failures.interval)
+        assert all(mode >= 0 and mode == round(mode) for mode in failures.modes)
