@@ -42,7 +42,19 @@ def folder(tmp_path_factory) -> Path:
     write_table(table.slice(0, 1), folder / "one.csv")
     write_table(table.slice(0, 9), folder / "nine.csv")
     assert (
-        main(["fit", str(folder / "good.csv"), "-o", str(folder / MODEL), "--ignore", "label", "--quiet"])
+        main(
+            [
+                "fit",
+                str(folder / "good.csv"),
+                "-o",
+                str(folder / MODEL),
+                "--ignore",
+                "label",
+                "--quiet",
+                "--max-time",
+                "1s",
+            ]
+        )
         == 0
     )
     text = (folder / "good.csv").read_text()
@@ -323,9 +335,7 @@ def test_ctrl_c_in_the_middle_of_training(folder):
     write_table(behaviour(2000), folder / "long.parquet")
     before = contents(folder)
     # With a line of progress for each report, the test knows when training is under way.
-    program = (
-        "import sys, unwonted.cli.terminal as t; t.EVERY = 0; from unwonted.cli import main; sys.exit(main())"
-    )
+    program = "import sys, unwonted.cli.terminal as t; t.EVERY = 0; from unwonted.cli import main; sys.exit(main())"
     process = subprocess.Popen(
         [sys.executable, "-c", program, "fit", "long.parquet", "-o", NEW],
         cwd=folder,

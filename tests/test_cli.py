@@ -67,9 +67,7 @@ def test_fit_tells_what_it_did_and_is_silent_when_asked(run):
     assert "400 records in 7 columns" in err
     assert "stopped by --max-time" in err
     assert "notice: column 'site': every value is 'head office'" in err
-    out, err = run(
-        "fit", "train.parquet", "-o", "other.safetensors", "--max-time", "0.01s", "--quiet", "--json"
-    )
+    out, err = run("fit", "train.parquet", "-o", "other.safetensors", "--max-time", "0.01s", "--quiet", "--json")
     told = json.loads(out)
     assert err == ""
     assert (told["rows"], told["train"] + told["validation"] + told["calibration"]) == (400, 400)
@@ -82,9 +80,7 @@ def test_fit_learns_from_the_rows_labelled_normal_alone_and_never_from_the_label
     table = new_records(400, odd=60)
     write_table(table, "labelled.csv")
     write_table(table.slice(0, 340).drop_columns(["label"]), "normal.csv")
-    _, err = run(
-        "fit", "labelled.csv", "-o", "a.safetensors", "--label", "label", "--normal", "no", "--seed", "3"
-    )
+    _, err = run("fit", "labelled.csv", "-o", "a.safetensors", "--label", "label", "--normal", "no", "--seed", "3")
     assert "340 of 400 records labelled normal" in err
     run("fit", "normal.csv", "-o", "b.safetensors", "--seed", "3")
     records = read_table("new.csv")
@@ -127,10 +123,7 @@ def test_score_keeps_the_records_and_adds_its_columns(run, name):
     _, err = run("score", "model.safetensors", "new.csv", "-o", name)
     given, scored = read_table("new.csv"), read_table(name)
     assert scored.column_names == [*given.column_names, *ADDED]
-    assert (
-        scored.select(given.column_names[1:-1]).to_pylist()
-        == given.select(given.column_names[1:-1]).to_pylist()
-    )
+    assert scored.select(given.column_names[1:-1]).to_pylist() == given.select(given.column_names[1:-1]).to_pylist()
     detector = unwonted.load("model.safetensors")
     np.testing.assert_array_equal(scored["unwonted_score"].to_numpy(), detector.anomaly_score(given))
     alerts = [str(alert).lower() == "true" for alert in scored["unwonted_alert"].to_pylist()]
@@ -142,9 +135,7 @@ def test_score_keeps_the_records_and_adds_its_columns(run, name):
 def test_a_higher_alert_rate_gives_more_alerts_and_the_same_scores(run):
     few, many = (
         json.loads(
-            run(
-                "score", "model.safetensors", "new.csv", "-o", f"r{rate}.csv", "--alert-rate", rate, "--json"
-            )[0]
+            run("score", "model.safetensors", "new.csv", "-o", f"r{rate}.csv", "--alert-rate", rate, "--json")[0]
         )
         for rate in ("0.05", "0.4")
     )
@@ -185,9 +176,9 @@ def test_explain_gives_reasons_for_alerts_alone_and_top_the_strangest_in_order(r
 def test_without_output_the_strangest_are_told_in_words_and_no_value_steers_the_terminal(run):
     out, err = run("score", "model.safetensors", "new.csv", "--top", "4", "--explain", "7")
     assert out.count("ALERT") == 4
-    assert {
-        int(line.split("record ")[1].split()[0]) for line in out.splitlines() if "record " in line
-    } <= set(range(191, 201))
+    assert {int(line.split("record ")[1].split()[0]) for line in out.splitlines() if "record " in line} <= set(
+        range(191, 201)
+    )
     assert "\\x1b[31mhost666" in out
     assert "\x1b" not in out + err
     told = json.loads(run("score", "model.safetensors", "new.csv", "--top", "4", "--json")[0])
@@ -224,12 +215,8 @@ def test_evaluate_agrees_with_the_scored_file(run):
 def test_evaluate_leaves_out_records_without_a_label_and_says_so(run):
     given = read_table("new.csv")
     labels = [None] * 20 + given["label"].to_pylist()[20:]
-    write_table(
-        given.set_column(given.column_names.index("label"), "label", pa.array(labels)), "gaps.parquet"
-    )
-    out, err = run(
-        "evaluate", "model.safetensors", "gaps.parquet", "--label", "label", "--normal", "no", "--json"
-    )
+    write_table(given.set_column(given.column_names.index("label"), "label", pa.array(labels)), "gaps.parquet")
+    out, err = run("evaluate", "model.safetensors", "gaps.parquet", "--label", "label", "--normal", "no", "--json")
     assert json.loads(out)["n"] == 180
     assert "20 records have no label" in err
 
@@ -294,9 +281,7 @@ def test_demo_finds_the_misuse_that_an_isolation_forest_does_not(run, tmp_path):
     assert "kind" not in detector.columns_
     log = read_table(tmp_path / "demo/log.csv", text=detector.schema_.text)
     kinds = np.array(log["kind"].to_pylist())
-    assert roc_auc_score(kinds != "ordinary", detector.anomaly_score(log)) == pytest.approx(
-        told["auroc"]["DMDN"]
-    )
+    assert roc_auc_score(kinds != "ordinary", detector.anomaly_score(log)) == pytest.approx(told["auroc"]["DMDN"])
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["--version"], []])

@@ -23,7 +23,7 @@ SMALL = {"width": 16, "depth": 1, "components": 2, "random_state": 0}
 
 
 class Memory(Model):
-    """How far the nearest record is whose loss it was asked for; one parameter. It overfits all it is shown."""
+    """How far the nearest record is whose loss it was asked for: it overfits all it is shown."""
 
     def __init__(self) -> None:
         super().__init__()

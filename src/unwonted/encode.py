@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from unwonted.parts import CategoricalPart, CyclicPart, NumericPart, Part
+from unwonted.parts import INFINITE, CategoricalPart, CyclicPart, NumericPart, Part
 from unwonted.schema import Kind, Schema
 
 __all__ = ["Encoded", "Encoder"]
@@ -26,7 +26,7 @@ class Encoded:
 
     Attributes:
         codes: Outcome of each part, int64 (n, parts); NOVEL for what training never saw.
-        values: Scaled value of each part that has values, float32 (n, valued parts).
+        values: Place of each part's value on its scaled axis, for parts that have values, float32 (n, valued parts).
         widths: Width of each value's bin on the same axis, float32; 0 for density.
         inputs: What a network reads of the values, float32 (n, inputs).
     """
@@ -102,7 +102,7 @@ class Encoder(msgspec.Struct, frozen=True):
                 continue
             x = _hours(data) if isinstance(part, CyclicPart) else _numbers(data)
             codes.append(part.codes(x))
-            values.append(part.scaled(x))
+            values.append(part.located(x))
             widths.append(part.widths(x))
             inputs.append(part.features(x))
         rows = table.num_rows
@@ -116,7 +116,7 @@ class Encoder(msgspec.Struct, frozen=True):
 
 
 def _numbers(data: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(data.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return np.clip(np.asarray(data.cast(pa.float64()).to_numpy(), dtype=np.float64), -INFINITE, INFINITE)
 
 
 def _hours(data: pa.ChunkedArray) -> np.ndarray:

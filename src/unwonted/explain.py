@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from unwonted.parts import CategoricalPart, CyclicPart, NumericPart, Part
+from unwonted.parts import INFINITE, CategoricalPart, CyclicPart, NumericPart, Part
 
 if TYPE_CHECKING:
     from unwonted.detector import Detector
@@ -164,12 +164,13 @@ def _of_values(part: NumericPart | CyclicPart, p: Floats, mixture: tuple[Floats,
         (1, 2)
     )
     grid = part.original(t)
-    likely = sorted(
-        ((_number(a), float(x)) for a, x in zip(atoms, p[1:], strict=False)), key=lambda pair: -pair[1]
-    )
-    if part.missing:
-        likely = sorted([*likely, ("missing", float(p[-1]))], key=lambda pair: -pair[1])
-    likely = [pair for pair in likely if pair[1] >= 0.01][:LIKELY]
+    named = [("missing", float(p[-1]))] if part.missing else []
+    if len(atoms):
+        middle, half = part.located(atoms), part.widths(atoms) / 2
+        edges = (np.stack([middle - half, middle + half])[..., None] - means) / scales
+        beside = p[0] * (weights * (ndtr(edges[1]) - ndtr(edges[0]))).sum(1)
+        named += [(_number(a), float(x)) for a, x in zip(atoms, p[1 : 1 + len(atoms)] + beside, strict=True)]
+    likely = sorted((pair for pair in named if pair[1] >= 0.01), key=lambda pair: -pair[1])[:LIKELY]
     interval = _interval(part, t, inside, atoms, p)
     per_unit = density / np.maximum(np.gradient(grid, t), 1e-300) if len(t) > 1 else density
     modes = tuple(_possible(part, part.original(t[_peaks(density)])).tolist())
@@ -277,7 +278,7 @@ def _clock(hour: float) -> str:
 
 def _number(x: float) -> str:
     """At most five significant digits, thousands apart; whole numbers below a billion in full."""
-    if not math.isfinite(x):
+    if not abs(x) < INFINITE:
         return "infinite" if x > 0 else "−infinite" if x < 0 else "missing"
     if x == round(x) and abs(x) < 1e9:
         return f"{x:,.0f}"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["NOVEL", "CategoricalPart", "CyclicPart", "NumericPart", "Part"]
+__all__ = ["INFINITE", "NOVEL", "CategoricalPart", "CyclicPart", "NumericPart", "Part"]
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -20,12 +20,15 @@ NOVEL = -1
 VALUE = 0
 """The code, in a part that has values, of any value that has no outcome of its own."""
 
+INFINITE = float(np.finfo(np.float64).max)
+"""Stands for infinity, so that it can be written to a file and compared; ±inf is an outcome if training had it."""
+
 MAX_ATOMS = 16
 MAX_CATEGORIES = 256
 ATOM_SHARE = 0.01
 ATOMS_SHARE = 0.1
 DISTINCT_SHARE = 0.5
-HEAVY_TAIL = 8.0
+HEAVY_TAIL = 20.0
 FINEST = 1e-6
 FURTHEST = 1e8
 NEAREST_RANK = 0.002
@@ -152,7 +155,7 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
     def fit(cls, column: str, x: Floats) -> "NumericPart":
         known = x[~np.isnan(x)]
         values, counts = np.unique(known, return_counts=True)
-        finite = np.isfinite(values)
+        finite = np.abs(values) < INFINITE
         numbers, sizes = values[finite], counts[finite]
         often = counts >= max(3.0, ATOM_SHARE * len(known))
         discrete = len(numbers) < DISTINCT_SHARE * sizes.sum()
@@ -210,6 +213,13 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         codes[np.isnan(x)] = self.outcomes - 1 if self.missing else NOVEL
         return codes
 
+    def located(self, x: Floats) -> Floats:
+        """The middle of each value's bin on the scaled axis, shape (n,), so that bins tile it; else `scaled`."""
+        if not self.resolution:
+            return self.scaled(x)
+        half = self.resolution / 2
+        return (self.scaled(x - half) + self.scaled(x + half)) / 2
+
     def widths(self, x: Floats) -> Floats:
         """Width of each value's bin on the scaled axis, shape (n,); 0 for density."""
         if not self.resolution:
@@ -258,6 +268,9 @@ class CyclicPart(msgspec.Struct, frozen=True, tag="cyclic"):
     def scaled(self, x: Floats) -> Floats:
         return np.nan_to_num(np.mod(x, self.cycle) * (self.period / self.cycle), nan=0.0)
 
+    def located(self, x: Floats) -> Floats:
+        return self.scaled(x)
+
     def original(self, t: Floats) -> Floats:
         return np.mod(np.asarray(t, dtype=np.float64), self.period) * (self.cycle / self.period)
 
@@ -287,19 +300,15 @@ def _gap_novelty(x: Floats) -> float:
 
 
 def _robust_location(x: Floats) -> tuple[float, float]:
-    """Median, and the narrowest of the usual spreads that is not zero."""
+    """Median, and the spread of the denser side of it: of two habits far apart, neither is squeezed to a point."""
     if not len(x):
         return 0.0, 1.0
-    centre = float(np.median(x))
-    p10, p25, p75, p90 = np.percentile(x, [10, 25, 75, 90])
-    for spread in (
-        (p75 - p25) / 1.349,
-        (p90 - p10) / 2.563,
-        float(np.std(x / (np.abs(x).max() or 1.0)) * np.abs(x).max()),
-    ):
-        if np.isfinite(spread) and spread > 0:
-            return centre, float(spread)
-    return centre, abs(centre) or 1.0
+    p10, p25, centre, p75, p90 = np.percentile(x, [10, 25, 50, 75, 90]).tolist()
+    largest = float(np.abs(x).max()) or 1.0
+    sides = [side for side in (centre - p25, p75 - centre) if side > 0]
+    candidates = (1.4826 * min(sides, default=0.0), (p90 - p10) / 2.563, float(np.std(x / largest)) * largest)
+    spread = next((spread for spread in candidates if np.isfinite(spread) and spread > 0), None)
+    return centre, spread or abs(centre) or 1.0
 
 
 def _normal_scores(values: Floats, counts: Sequence[int] | Floats, most: int = 256) -> tuple[Floats, Floats]:

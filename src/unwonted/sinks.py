@@ -176,9 +176,7 @@ def _json_values(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _guarded(column: pa.ChunkedArray) -> pa.ChunkedArray:
     column = column.cast(pa.string())
-    risky = pc.and_not(
-        pc.match_substring_regex(column, _FORMULA), pc.match_substring_regex(column, _HARMLESS)
-    )
+    risky = pc.and_not(pc.match_substring_regex(column, _FORMULA), pc.match_substring_regex(column, _HARMLESS))
     return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
 
 

@@ -19,9 +19,7 @@ Seeds = Annotated[int, Parameter(help="How many seeds, from 0 on.")]
 
 
 @bench.command
-def unsw(
-    *, output: Folder = Path("benchmarks"), seeds: Seeds = 5, quiet: Quiet = False, as_json: Json = False
-) -> None:
+def unsw(*, output: Folder = Path("benchmarks"), seeds: Seeds = 5, quiet: Quiet = False, as_json: Json = False) -> None:
     """UNSW-NB15, official one-class split."""
     terminal = _ready(output, seeds, quiet, as_json)
     from unwonted.bench import tables, unsw

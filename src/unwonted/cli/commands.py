@@ -8,8 +8,7 @@ __all__ = ["app"]
 
 app = App(
     name="unwonted",
-    help="Learns what is habitual in records of behaviour; "
-    "says of each new record how improbable it is, and why.",
+    help="Learns what is habitual in records of behaviour; says of each new record how improbable it is, and why.",
     version=unwonted.__version__,
     default_parameter=Parameter(negative=()),
     suppress_keyboard_interrupt=False,

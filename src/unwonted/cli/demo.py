@@ -38,9 +38,7 @@ def demo(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be made a folder ({error.strerror}); give another --output"
-        ) from error
+        raise DataError(f"{folder}: cannot be made a folder ({error.strerror}); give another --output") from error
     model, page, data = (folder / name for name in ("model.safetensors", "report.html", "log.csv"))
     for path in (model, page, data):
         check_output(path)
@@ -67,9 +65,7 @@ def demo(
     }
     detector.save(model)
     write_table(log.append_column("kind", pa.array(kinds.tolist())), data)
-    write_report(
-        detector, log, page, labels=kinds.tolist(), normal=[ORDINARY], title="Six weeks of office work (demo)"
-    )
+    write_report(detector, log, page, labels=kinds.tolist(), normal=[ORDINARY], title="Six weeks of office work (demo)")
     seconds = time.monotonic() - started
     if terminal.as_json:
         terminal.json(
@@ -84,12 +80,8 @@ def demo(
         return
     users = log["user"].to_pylist()
     times = log["timestamp"].to_pylist()
-    terminal.lines(
-        f"The {FINDINGS} strangest of {log.num_rows:,} records; in brackets what each really was:", ""
-    )
-    labels = [
-        f"{kind}: {user}, {when:%a %d %b %H:%M}" for kind, user, when in zip(kinds, users, times, strict=True)
-    ]
+    terminal.lines(f"The {FINDINGS} strangest of {log.num_rows:,} records; in brackets what each really was:", "")
+    labels = [f"{kind}: {user}, {when:%a %d %b %H:%M}" for kind, user, when in zip(kinds, users, times, strict=True)]
     terminal.lines(*scoring.in_words(found, top.tolist(), labels), "")
     terminal.table(
         ("AUROC", "DMDN", "IForest"),

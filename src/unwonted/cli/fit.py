@@ -58,9 +58,7 @@ def fit(
     notices = list(notices_of(table))
     if label is not None:
         labels = read_labels(table, label, normal or [], files)
-        notices.append(
-            f"learnt from the {labels.normal.sum():,} of {table.num_rows:,} records labelled normal"
-        )
+        notices.append(f"learnt from the {labels.normal.sum():,} of {table.num_rows:,} records labelled normal")
         table = table.filter(labels.normal)
         overrides = {**overrides, label: {"role": "label"}}
     with about(files), terminal.training() as report:

@@ -63,9 +63,7 @@ def _inspect_data(path: Path, schema: Path | None, delimiter: str | None, termin
         rows = profile(table, Schema.infer(table, overrides))
     notices = notices_of(table)
     if terminal.as_json:
-        terminal.json(
-            {"file": str(path), "records": table.num_rows, "columns": rows, "notices": list(notices)}
-        )
+        terminal.json({"file": str(path), "records": table.num_rows, "columns": rows, "notices": list(notices)})
         return
     terminal.notices(notices)
     terminal.table(
@@ -108,9 +106,7 @@ def _inspect_model(path: Path, terminal: Terminal) -> None:
         for c in manifest.schema.columns
     ]
     if terminal.as_json:
-        terminal.json(
-            {**facts, "config": manifest.config, "columns": columns, "notices": list(manifest.notices)}
-        )
+        terminal.json({**facts, "config": manifest.config, "columns": columns, "notices": list(manifest.notices)})
         return
     terminal.table(("fact", "value"), [(key.replace("_", " "), _fact(value)) for key, value in facts.items()])
     terminal.lines("")

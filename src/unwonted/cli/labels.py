@@ -60,9 +60,7 @@ def read_labels(table: pa.Table, column: str, normal: Sequence[str], files: Sequ
     distinct: list[Any] = counted.field("values").take(order).to_pylist()
     for value in normal:
         if not normal_mask(distinct, [value]).any():
-            raise DataError(
-                f"{named(files)}: column {column!r} never holds {value!r}; it holds {_listed(distinct)}"
-            )
+            raise DataError(f"{named(files)}: column {column!r} never holds {value!r}; it holds {_listed(distinct)}")
     values = table[column].to_pylist()
     return Labels(
         ["missing" if value is None else str(value) for value in values],

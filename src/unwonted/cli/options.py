@@ -36,9 +36,7 @@ Files = Annotated[
 Model = Annotated[Path, Parameter(help="Model file that fit wrote.")]
 Output = Parameter(name=["--output", "-o"])
 Label = Annotated[str | None, Parameter(help="Column that holds the labels; it is never an input.")]
-Normal = Annotated[
-    list[str] | None, Parameter(consume_multiple=True, help="Values of that column that mean normal.")
-]
+Normal = Annotated[list[str] | None, Parameter(consume_multiple=True, help="Values of that column that mean normal.")]
 Names = Annotated[list[str] | None, Parameter(help="Column name; give the flag again for more.")]
 SchemaFile = Annotated[Path | None, Parameter(help="TOML file: [columns.NAME] with kind or role.")]
 Delimiter = Annotated[str | None, Parameter(help="Between the fields of a CSV file; found out if not given.")]

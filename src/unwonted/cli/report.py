@@ -32,9 +32,7 @@ def report(
     output: Annotated[Path, Output],
     label: Label = None,
     normal: Normal = None,
-    categories: Annotated[
-        str | None, Parameter(help="Column that groups detection, finer than the labels.")
-    ] = None,
+    categories: Annotated[str | None, Parameter(help="Column that groups detection, finer than the labels.")] = None,
     top: Annotated[int, Parameter(help="How many of the strangest records to show.")] = 20,
     alert_rate: NewRate = None,
     delimiter: Delimiter = None,

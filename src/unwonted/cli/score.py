@@ -64,7 +64,5 @@ def score(
             "alerts": int(scored.alerts.sum()),
             "alert_rate": detector.alert_rate,
         }
-        written = (
-            {"output": str(output)} if output else {"findings": scoring.as_objects(found, rows.tolist())}
-        )
+        written = {"output": str(output)} if output else {"findings": scoring.as_objects(found, rows.tolist())}
         terminal.json({**result, **written, "notices": notices})

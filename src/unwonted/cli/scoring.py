@@ -41,16 +41,13 @@ def score(detector: "Detector", table: pa.Table) -> Scored:
     scores = detector.anomaly_score(records)
     p_values = detector.calibration_.p_values(scores)
     alerts = p_values <= detector.alert_rate
-    said = [
-        f"{count(int(alerts.sum()), 'alert')} among {count(len(scores), 'record')} ({percent(alerts.mean())})"
-    ]
+    said = [f"{count(int(alerts.sum()), 'alert')} among {count(len(scores), 'record')} ({percent(alerts.mean())})"]
     few = detector.calibration_.notice(detector.alert_rate)
     if few:
         said.append(few)
     if _seen_in_training(detector, records):
         said.append(
-            "these look like the records that the model learnt from: their share of alerts is no test of the "
-            "alert rate"
+            "these look like the records that the model learnt from: their share of alerts is no test of the alert rate"
         )
     order = np.lexsort((np.arange(len(scores)), -scores))
     return Scored(scores, p_values, alerts, order, (*notices, *said))

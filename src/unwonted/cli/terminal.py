@@ -69,9 +69,7 @@ class Terminal:
         """Part of the result, as a table on standard output; numbers go right."""
         console = screen(wide=True)
         cells = [list(row) for row in rows]
-        table = Table(
-            title=Text(plain(title)) if title else None, title_justify="left", box=None, pad_edge=False
-        )
+        table = Table(title=Text(plain(title)) if title else None, title_justify="left", box=None, pad_edge=False)
         for i, heading in enumerate(headings):
             right = bool(cells) and all(isinstance(row[i], int | float) for row in cells)
             table.add_column(Text(heading), justify="right" if right else "left", overflow="fold")
