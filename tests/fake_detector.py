@@ -32,9 +32,7 @@ def office_table(n: int, seed: int, misuse: int = 0) -> tuple[pa.Table, list[str
         "bytes_out": np.round(np.exp(rng.normal(9, 1.2, n))).tolist(),
         "bytes_in": np.round(np.exp(rng.normal(12, 1.5, n))).tolist(),
         "files": np.round(np.exp(rng.normal(1, 0.7, n))).tolist(),
-        "minutes": np.where(
-            rng.random(n) < 0.05, None, np.round(np.exp(rng.normal(2.8, 0.6, n)), 1)
-        ).tolist(),
+        "minutes": np.where(rng.random(n) < 0.05, None, np.round(np.exp(rng.normal(2.8, 0.6, n)), 1)).tolist(),
         "failed_logins": rng.poisson(0.1, n).astype(float).tolist(),
     }
     labels = ["ordinary"] * n
@@ -79,9 +77,7 @@ class FakeDetector:
             "calibration": normal.num_rows - half,
             "seconds": 3.21,
         }
-        self.notices_ = (
-            "column 'hour': numbers that look like hours of the day; a time stamp would let them wrap",
-        )
+        self.notices_ = ("column 'hour': numbers that look like hours of the day; a time stamp would let them wrap",)
 
     @property
     def offset_(self) -> float:
@@ -127,9 +123,7 @@ class FakeDetector:
             reasons = tuple(
                 self._reason(self.columns_[i], record[self.columns_[i]], float(parts[row, i])) for i in worst
             )
-            nearest = min(
-                self._exemplars, key=lambda other: sum(record[c] != other[c] for c in self.columns_)
-            )
+            nearest = min(self._exemplars, key=lambda other: sum(record[c] != other[c] for c in self.columns_))
             explanations.append(
                 Explanation(
                     row,
@@ -169,6 +163,4 @@ class FakeDetector:
         text = f"{max(low, 0):,.3g} to {high:,.3g}"
         expected = Expected(text, (low, high), (mean,), (), tuple(grid.tolist()), tuple(density.tolist()))
         at = None if value is None else float(value)
-        return Reason(
-            name, seen, at, contribution, contribution + 0.4, expected, f"{name} is {seen}; expected {text}"
-        )
+        return Reason(name, seen, at, contribution, contribution + 0.4, expected, f"{name} is {seen}; expected {text}")

@@ -146,9 +146,7 @@ def test_on_a_fixed_split_a_seedless_method_runs_once() -> None:
 
 
 def test_the_matrix_knows_only_the_training_records() -> None:
-    train = pa.table(
-        {"n": [0.0, 2.0, None, np.inf], "flag": [True, False, True, False], "text": ["a", "b", None, "a"]}
-    )
+    train = pa.table({"n": [0.0, 2.0, None, np.inf], "flag": [True, False, True, False], "text": ["a", "b", None, "a"]})
     matrix = Matrix().fit(train)
     found = matrix.transform(train)
     assert found.shape == (4, 1 + 2 + 3)
@@ -245,9 +243,7 @@ def test_the_groups_are_two_halves_of_the_28_tables() -> None:
 
 
 @pytest.mark.data
-def test_the_adbench_run_writes_json_and_page(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_adbench_run_writes_json_and_page(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNWONTED_DATA", str(data_dir))
     monkeypatch.setattr(peers, "DMDN", NAIVE)
     monkeypatch.setattr(adbench, "run_jobs", lambda work, **how: [measure(job) for job in work])

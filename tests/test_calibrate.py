@@ -20,9 +20,7 @@ def _by_counting(calibration: list[float], score: float) -> float:
 
 @settings(deadline=None)
 @given(_FEW_VALUES, st.lists(st.integers(-1, 7).map(float), min_size=1, max_size=20))
-def test_p_values_count_the_calibration_scores_at_or_above(
-    calibration: list[float], scores: list[float]
-) -> None:
+def test_p_values_count_the_calibration_scores_at_or_above(calibration: list[float], scores: list[float]) -> None:
     expected = [_by_counting(calibration, s) for s in scores]
     assert Calibration(np.array(calibration)).p_values(scores).tolist() == expected
 
@@ -42,15 +40,9 @@ def test_above_the_threshold_is_p_at_most_the_rate(
     cal = Calibration(np.array(calibration))
     total = len(calibration) + 1
     # Any rate, and one that sits on a p-value or one float beside it, where a rounded product goes wrong.
-    on_a_step = (
-        float(np.nextafter(min(rank, total - 1) / total, towards))
-        if towards
-        else min(rank, total - 1) / total
-    )
+    on_a_step = float(np.nextafter(min(rank, total - 1) / total, towards)) if towards else min(rank, total - 1) / total
     values = np.array(calibration)
-    around = np.concatenate(
-        [values, np.nextafter(values, math.inf), np.nextafter(values, -math.inf), [-9e9, 9e9]]
-    )
+    around = np.concatenate([values, np.nextafter(values, math.inf), np.nextafter(values, -math.inf), [-9e9, 9e9]])
     for r in (rate, on_a_step):
         np.testing.assert_array_equal(around > cal.threshold(r), cal.p_values(around) <= r)
 

@@ -125,11 +125,7 @@ def test_text_has_one_spelling_whatever_the_type():
     assert as_text(pa.array([" a ", "007", "1.50"])).to_pylist() == [" a ", "007", "1.50"]
 
 
-@given(
-    st.lists(
-        st.sampled_from(["1", "1.0", "x", "", "2024-01-01", "yes", "NA", " 7", "007", "inf"]), min_size=1
-    )
-)
+@given(st.lists(st.sampled_from(["1", "1.0", "x", "", "2024-01-01", "yes", "NA", " 7", "007", "inf"]), min_size=1))
 @settings(max_examples=100, deadline=None)
 def test_a_value_reads_alone_as_among_others(values):
     for read in (as_text, as_numbers, as_dates, as_flags):

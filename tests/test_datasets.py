@@ -185,9 +185,7 @@ def test_the_publishers_files_are_as_published(data_dir: Path, monkeypatch: pyte
 
 @pytest.mark.data
 @pytest.mark.parametrize("which", [38, "thyroid", "38_thyroid"])
-def test_a_table_goes_by_number_or_name(
-    which: int | str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_goes_by_number_or_name(which: int | str, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNWONTED_DATA", str(data_dir))
     data = adbench(which, seed=2)
     assert data.name == "38_thyroid"

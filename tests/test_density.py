@@ -144,12 +144,8 @@ def _mass_gradients(lower: float, upper: float, mean: float, scale: float) -> li
     drop = math.expm1(-(near + far) * (upper - lower) / scale / 2)  # φ(far)/φ(near) − 1
     # φ(near) over the mass, scaled by exp(near²/2) in the tail where both underflow.
     if near > 30:
-        at_near = math.sqrt(2 / math.pi) / (
-            erfcx(near / math.sqrt(2)) - erfcx(far / math.sqrt(2)) * (1 + drop)
-        )
-        if (
-            far - near
-        ) * near < 1e-3:  # the difference above has cancelled; the mass is a short exponential's
+        at_near = math.sqrt(2 / math.pi) / (erfcx(near / math.sqrt(2)) - erfcx(far / math.sqrt(2)) * (1 + drop))
+        if (far - near) * near < 1e-3:  # the difference above has cancelled; the mass is a short exponential's
             at_near = -near / drop
     else:
         at_near = math.exp(norm.logpdf(near) - _reference_log_mass(lower, upper, mean, scale))
@@ -202,9 +198,7 @@ def _batch(dtype: torch.dtype, rows: int = 6, k: int = 3) -> list[Tensor]:
     return [log_weights.log_softmax(-1), 2 * means, (0.5 * log_scales).exp()]
 
 
-_BOUNDS = torch.tensor(
-    [[-math.inf, -1.0], [-9.0, 8.0], [-0.5, 0.3], [2.0, 2.5], [-7.0, -4.0], [1.5, math.inf]]
-)
+_BOUNDS = torch.tensor([[-math.inf, -1.0], [-9.0, 8.0], [-0.5, 0.3], [2.0, 2.5], [-7.0, -4.0], [1.5, math.inf]])
 
 
 def test_gradients_of_mixtures_are_the_numerical_ones() -> None:
@@ -248,9 +242,7 @@ def test_values_and_gradients_are_finite_and_fall_outwards_however_extreme(dtype
                 mixture_log_mass(torch.full_like(y, -math.inf), torch.full_like(y, math.inf), *parameters),
             ):
                 assert torch.isfinite(value).all()
-                grads = torch.autograd.grad(
-                    value.sum(), [y, *parameters], retain_graph=True, allow_unused=True
-                )
+                grads = torch.autograd.grad(value.sum(), [y, *parameters], retain_graph=True, allow_unused=True)
                 assert all(torch.isfinite(g).all() for g in grads if g is not None)
             assert (mixture_log_density(y, *parameters).diff() <= 1e-6).all()
             assert (mixture_log_mass(*to_the_end, *parameters).diff() <= 1e-6).all()
@@ -335,9 +327,7 @@ def test_shapes_broadcast_and_gradients_keep_the_shapes_of_the_inputs(
     function: Callable[..., Tensor],
 ) -> None:
     y = torch.linspace(-3, 3, 20).reshape(5, 4)
-    row, whole, one = (
-        p.requires_grad_() for p in (torch.randn(4, 3), torch.randn(5, 4, 3), torch.rand(3) + 0.5)
-    )
+    row, whole, one = (p.requires_grad_() for p in (torch.randn(4, 3), torch.randn(5, 4, 3), torch.rand(3) + 0.5))
     value = function(y, row, whole, one)
     assert value.shape == (5, 4)
     full = [p.detach().expand(5, 4, 3).clone().requires_grad_() for p in (row, whole, one)]

@@ -24,9 +24,7 @@ def encoder(schema: Schema) -> Encoder:
 
 
 def equal(a: Encoded, b: Encoded) -> bool:
-    return all(
-        torch.equal(getattr(a, name), getattr(b, name)) for name in ("codes", "values", "widths", "inputs")
-    )
+    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in ("codes", "values", "widths", "inputs"))
 
 
 def test_each_column_has_its_parts_and_a_date_has_two(encoder: Encoder) -> None:

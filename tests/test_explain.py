@@ -51,9 +51,7 @@ def test_modes_are_near_the_truth(expected: list[dict[str, Expected]]) -> None:
     x = linked(200, seed=1)["x"].to_numpy()
     single = np.array([one["y"].modes[0] for one in expected])
     assert np.median(np.abs(single - (100 + 30 * x))) < 2
-    both = [
-        (a, sorted(one["z"].modes[:2])) for a, one in zip(x, expected, strict=True) if len(one["z"].modes) > 1
-    ]
+    both = [(a, sorted(one["z"].modes[:2])) for a, one in zip(x, expected, strict=True) if len(one["z"].modes) > 1]
     assert len(both) > 150
     apart = np.array([[low + 2 + a, high - 2 - a] for a, (low, high) in both])
     assert np.median(np.abs(apart)) < 0.2
@@ -119,7 +117,7 @@ def test_figures_are_those_of_the_detector(detector: DMDN) -> None:
 
 def test_text_is_in_the_users_units() -> None:
     # A power of two as the unit, so that both learn the same to the bit.
-    one, other = (DMDN(random_state=0).fit(linked(300, seed=0, unit=u)) for u in (1.0, 2.0**20))
+    one, other = (DMDN(random_state=0, width=16, depth=1).fit(linked(300, seed=0, unit=u)) for u in (1.0, 2.0**20))
     plain = one.explain(linked(9, seed=4), top=4)
     large = other.explain(linked(9, seed=4, unit=2.0**20), top=4)
     for a, b in zip(plain, large, strict=True):

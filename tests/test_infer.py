@@ -51,9 +51,7 @@ def test_text_is_numbers_from_95_percent_on(odd, kind):
     column = infer_column("a", pa.array(values))
     assert column.kind is kind
     if kind is Kind.NUMERIC:
-        assert column.notices == (
-            "column 'a': 5 of 100 values are no numbers (such as 'many') and count as missing",
-        )
+        assert column.notices == ("column 'a': 5 of 100 values are no numbers (such as 'many') and count as missing",)
 
 
 def test_the_share_counts_rows_not_spellings():
@@ -74,9 +72,7 @@ def test_leading_zeros_mean_codes_where_they_are_the_rule():
     assert infer_column("a", pa.array(["00", *map(str, MANY)])).kind is Kind.NUMERIC
 
 
-@pytest.mark.parametrize(
-    "name", ["id", "ID", "user_id", "sessionId", "flow.uuid", "unnamed_1", "__index_level_0__"]
-)
+@pytest.mark.parametrize("name", ["id", "ID", "user_id", "sessionId", "flow.uuid", "unnamed_1", "__index_level_0__"])
 @pytest.mark.parametrize("values", [list(MANY), [f"u{number}" for number in MANY]])
 def test_near_unique_identifiers_are_ignored_and_told(name, values):
     column = infer_column(name, pa.array(values))

@@ -40,9 +40,7 @@ def test_no_alert_at_all_is_zero_and_no_warning() -> None:
     assert result["precision"] == result["recall"] == result["f1"] == result["alert_share_normal"] == 0
 
 
-@pytest.mark.parametrize(
-    ("truth", "said"), [([0, 0, 0], "labelled normal"), ([1, 1, 1], "labelled anomalous")]
-)
+@pytest.mark.parametrize(("truth", "said"), [([0, 0, 0], "labelled normal"), ([1, 1, 1], "labelled anomalous")])
 def test_labels_of_one_class_are_refused_with_a_sentence(truth: list[int], said: str) -> None:
     with pytest.raises(DataError, match=said):
         evaluate([1, 2, 3], truth, [0, 0, 1], alert_rate=0.1, threshold=2.0)

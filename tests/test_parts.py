@@ -11,9 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from unwonted.parts import NOVEL, CategoricalPart, CyclicPart, NumericPart
 
-_NUMBERS = arrays(
-    np.float64, st.integers(2, 60), elements=st.floats(-1e9, 1e9) | st.integers(-3, 3).map(float)
-)
+_NUMBERS = arrays(np.float64, st.integers(2, 60), elements=st.floats(-1e9, 1e9) | st.integers(-3, 3).map(float))
 
 
 def texts(*values: str | None) -> pa.ChunkedArray:
@@ -146,9 +144,7 @@ def test_infinities_in_training_are_outcomes_of_their_own() -> None:
     assert math.isfinite(part.centre + part.scale + part.mean + part.deviation)
 
 
-@pytest.mark.parametrize(
-    "x", [[5.0, 5.0, 5.0], [0.0] * 50 + [7.0], [math.inf, math.nan], [1e308, -1e308, 0.0]]
-)
+@pytest.mark.parametrize("x", [[5.0, 5.0, 5.0], [0.0] * 50 + [7.0], [math.inf, math.nan], [1e308, -1e308, 0.0]])
 def test_odd_columns_are_scaled_all_the_same(x: list[float]) -> None:
     part = NumericPart.fit("x", np.array(x))
     assert part.scale > 0

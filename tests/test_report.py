@@ -12,15 +12,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from fake_detector import FakeDetector, office_table
 
+from fake_detector import FakeDetector, office_table
 from unwonted.errors import DataError
 from unwonted.explain import Expected
-from unwonted.metrics import evaluate
+from unwonted.metrics import evaluate, normal_mask
 from unwonted.report import build_report, write_report
 from unwonted.report.curves import curve
 from unwonted.report.findings import bars
-from unwonted.report.quality import normal_mask
 from unwonted.report.scores import histogram, training
 
 NORMAL, _ = office_table(600, seed=1)
@@ -99,9 +98,7 @@ def test_the_page_is_self_contained_and_well_formed(page):
         if name in ("src", "href"):
             assert value == "data:," or value.removeprefix("#") in ids
     assert all(value for tag, name, value in parsed.attributes if tag == "svg" and name == "aria-label")
-    assert parsed.tags["svg"] == sum(
-        1 for tag, name, _ in parsed.attributes if (tag, name) == ("svg", "aria-label")
-    )
+    assert parsed.tags["svg"] == sum(1 for tag, name, _ in parsed.attributes if (tag, name) == ("svg", "aria-label"))
 
 
 def test_hostile_text_stays_text(hostile_page):
@@ -187,9 +184,7 @@ def test_too_few_calibration_records_are_said_to_promise_nothing():
 def test_words_alone_gaps_alone_and_absent_ignored_columns():
     words = pa.table({"a": ["x", "y"] * 60, "b": ["u", "v", "w"] * 40})
     assert "The strangest 20 records" in build_report(FakeDetector(words, ignore=()), words)
-    gaps = TABLE.set_column(
-        TABLE.column_names.index("minutes"), "minutes", pa.array([None] * 400, pa.float64())
-    )
+    gaps = TABLE.set_column(TABLE.column_names.index("minutes"), "minutes", pa.array([None] * 400, pa.float64()))
     assert "not in these records" not in build_report(FakeDetector(NORMAL), gaps)
     assert "not in these records" in build_report(FakeDetector(NORMAL), TABLE.drop_columns("record_id"))
 
@@ -258,9 +253,7 @@ def test_a_histogram_of_one_value_has_a_width():
 
 
 def test_training_marks_the_best_epoch_and_survives_a_wild_start():
-    shown = training(
-        {"train": [1e9, 5.0, 4.0, 3.9, 3.8] * 4, "validation": [1e9, 5.1, 4.2, 4.3, math.inf] * 4}
-    )
+    shown = training({"train": [1e9, 5.0, 4.0, 3.9, 3.8] * 4, "validation": [1e9, 5.1, 4.2, 4.3, math.inf] * 4})
     assert shown.best == 3
     assert training({"train": [], "validation": []}) is None
     assert training({"train": [1e9, *[5.0, 4.0] * 9], "validation": []}).limits[1] < 10

@@ -21,9 +21,7 @@ TABLE = pa.table(
 )
 
 
-@pytest.mark.parametrize(
-    "name", ["a.csv", "a.CSV", "a.csv.gz", "a.b.csv.bz2", "a.jsonl", "a.ndjson.zst", "a.parquet"]
-)
+@pytest.mark.parametrize("name", ["a.csv", "a.CSV", "a.csv.gz", "a.b.csv.bz2", "a.jsonl", "a.ndjson.zst", "a.parquet"])
 def test_what_is_written_reads_back_equal(tmp_path, name):
     write_table(TABLE, tmp_path / name)
     again = read_table(tmp_path / name)
@@ -36,9 +34,7 @@ def test_what_is_written_reads_back_equal(tmp_path, name):
     assert os.listdir(tmp_path) == [name]
 
 
-@pytest.mark.parametrize(
-    "cell", ["=1+1", "+cmd|' /C calc'!A0", "-1+1", "-x", "@SUM(A1)", "\t=1", "\r=1", "=", "+"]
-)
+@pytest.mark.parametrize("cell", ["=1+1", "+cmd|' /C calc'!A0", "-1+1", "-x", "@SUM(A1)", "\t=1", "\r=1", "=", "+"])
 def test_formulas_are_made_harmless_in_csv_alone(tmp_path, cell):
     table = pa.table({cell: [cell, "a" + cell]})
     write_table(table, tmp_path / "a.csv")

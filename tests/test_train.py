@@ -38,9 +38,7 @@ class Mean(nn.Module):
 
 def test_it_learns_the_mean_and_tells_its_history() -> None:
     model = Mean()
-    history = train(
-        model, numbers(*[3.0] * 64), numbers(*[3.0] * 8), Plan(600, 16, epochs=10, rate=0.05), seed=0
-    )
+    history = train(model, numbers(*[3.0] * 64), numbers(*[3.0] * 8), Plan(600, 16, epochs=10, rate=0.05), seed=0)
     assert model.mean.item() == pytest.approx(3, abs=0.05)
     assert len(history.train) == len(history.validation) == 10
     assert history.steps == 600
@@ -97,9 +95,7 @@ def test_a_deadline_ends_it_after_one_step_with_weights_that_were_judged() -> No
 
 def test_without_validation_the_last_weights_stay() -> None:
     model = Mean()
-    history = train(
-        model, numbers(*[3.0] * 40), numbers(), Plan(200, 8, epochs=10, rate=0.05).cut_to(70), seed=0
-    )
+    history = train(model, numbers(*[3.0] * 40), numbers(), Plan(200, 8, epochs=10, rate=0.05).cut_to(70), seed=0)
     assert history.steps == history.best_step == 70
     assert all(math.isnan(loss) for loss in history.validation)
     longer = Mean()

@@ -78,9 +78,7 @@ def save(detector: "Detector", path: str | Path) -> None:
     """Writes a fitted detector to one file, whole or not at all."""
     name = next((name for name in MODELS if model_class(name) is type(detector)), None)
     if name is None:
-        raise ArtifactError(
-            f"{type(detector).__name__} is no registered model; add it to unwonted.models.MODELS"
-        )
+        raise ArtifactError(f"{type(detector).__name__} is no registered model; add it to unwonted.models.MODELS")
     tensors = {_NETWORK + key: value.numpy() for key, value in detector.model_.state_dict().items()}
     tensors[_CALIBRATION] = detector.calibration_.scores
     exemplars = detector.exemplars_
@@ -98,16 +96,11 @@ def save(detector: "Detector", path: str | Path) -> None:
         schema=detector.schema_,
         encoder=detector.encoder_,
         rows=detector.summary_["train"],
-        history={
-            key: [x if math.isfinite(x) else None for x in values]
-            for key, values in detector.history_.items()
-        },
+        history={key: [x if math.isfinite(x) else None for x in values] for key, values in detector.history_.items()},
         summary=detector.summary_,
         notices=detector.notices_,
         stopped_by=detector.stopped_by_,
-        exemplars={
-            column: exemplars[column].cast(pa.string()).to_pylist() for column in exemplars.column_names
-        },
+        exemplars={column: exemplars[column].cast(pa.string()).to_pylist() for column in exemplars.column_names},
         checksum="",
     )
     manifest = msgspec.structs.replace(manifest, checksum=_checksum(manifest, tensors))
@@ -125,17 +118,13 @@ def load(path: str | Path) -> "Detector":
     try:
         tensors = load_tensors(data)
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(
-            f"{path}: is damaged (its tensors cannot be read); save the model again"
-        ) from error
+        raise ArtifactError(f"{path}: is damaged (its tensors cannot be read); save the model again") from error
     if _checksum(manifest, tensors) != manifest.checksum:
         raise ArtifactError(f"{path}: is damaged (it is not what was saved); save the model again")
     try:
         return _detector(manifest, tensors)
     except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise ArtifactError(
-            f"{path}: is damaged (its parts do not fit together); save the model again"
-        ) from error
+        raise ArtifactError(f"{path}: is damaged (its parts do not fit together); save the model again") from error
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -147,9 +136,7 @@ def _read(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise ArtifactError(
-            f"{path}: cannot be read ({error.strerror or error}); name a model file"
-        ) from error
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror or error}); name a model file") from error
 
 
 def _manifest(path: str | Path, data: bytes) -> Manifest:
@@ -171,9 +158,7 @@ def _manifest(path: str | Path, data: bytes) -> Manifest:
     except ValueError as error:
         raise ArtifactError(f"{path}: is damaged ({error}); save the model again") from error
     if manifest.model not in MODELS:
-        raise ArtifactError(
-            f"{path}: holds an unknown model {manifest.model!r}; there are {', '.join(MODELS)}"
-        )
+        raise ArtifactError(f"{path}: holds an unknown model {manifest.model!r}; there are {', '.join(MODELS)}")
     return manifest
 
 

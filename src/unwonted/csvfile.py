@@ -106,9 +106,7 @@ def _wide_encoding(data: bytes) -> str | None:
 
 def _records(data: bytes, separator: str) -> Iterator[tuple[int, int, list[str]]]:
     """First line, last line and fields of each record that has any; slow: for samples and diagnoses."""
-    reader = csv.reader(
-        io.TextIOWrapper(io.BytesIO(data), "utf-8", "replace", newline=""), delimiter=separator
-    )
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8", "replace", newline=""), delimiter=separator)
     last = 0
     for record in reader:
         first, last = last + 1, reader.line_num
@@ -149,15 +147,11 @@ def _header(data: bytes, separator: str, where: str) -> tuple[list[str], tuple[s
     if repeated:
         raise DataError(f"{where}: column {repeated[0]!r} occurs twice in the header; rename one of them")
     if any(re.fullmatch(r"\s*-?\d+\.\d+([eE][+-]?\d+)?\s*|\s*-\d+\s*", name) for name in names):
-        notices.append(
-            f"{where}: the first line looks like a record; if so, put a line of column names above it"
-        )
+        notices.append(f"{where}: the first line looks like a record; if so, put a line of column names above it")
     return names, tuple(notices)
 
 
-def _parse(
-    data: bytes, separator: str, header: list[str], kinds: dict[str, pa.DataType], where: str
-) -> pa.Table:
+def _parse(data: bytes, separator: str, header: list[str], kinds: dict[str, pa.DataType], where: str) -> pa.Table:
     try:
         return arrow_csv.read_csv(
             pa.BufferReader(data.lstrip(b"\r\n")),
@@ -205,9 +199,7 @@ def _check_quotes(data: bytes, separator: str, where: str) -> None:
         for first, last, _ in _records(data, separator):  # noqa: B007
             pass
     except csv.Error as error:
-        raise DataError(
-            f"{where}: cannot be read as CSV after line {last} ({error}); mend the file"
-        ) from error
+        raise DataError(f"{where}: cannot be read as CSV after line {last} ({error}); mend the file") from error
     if last > first:
         raise DataError(f"{where}, line {first}: a quote is opened and never closed; close or double it")
 

@@ -105,15 +105,11 @@ class Dataset:
         if leaks:
             raise DataError(f"Data set {self.name!r} has the label column {leaks[0]!r} as an input; drop it.")
         if self.train.column_names != self.test.column_names:
-            raise DataError(
-                f"The test part of data set {self.name!r} has other columns than its training part."
-            )
+            raise DataError(f"The test part of data set {self.name!r} has other columns than its training part.")
         lengths = {self.test.num_rows, len(self.is_anomaly)}
         lengths |= set() if self.categories is None else {len(self.categories)}
         if len(lengths) > 1:
-            raise DataError(
-                f"Data set {self.name!r} needs one label a row for {self.test.num_rows} test rows."
-            )
+            raise DataError(f"Data set {self.name!r} needs one label a row for {self.test.num_rows} test rows.")
 
     def without(self, *columns: str) -> "Dataset":
         """The same problem with fewer columns."""
@@ -140,9 +136,7 @@ def _read(path: str, sha256: str) -> bytes:
         raise DataError(f"No data file {file}: set UNWONTED_DATA to the folder that holds {path}.") from error
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        raise DataError(
-            f"The data file {file} is not the publisher's (SHA-256 {found[:12]}…, not {sha256[:12]}…)."
-        )
+        raise DataError(f"The data file {file} is not the publisher's (SHA-256 {found[:12]}…, not {sha256[:12]}…).")
     return data
 
 
@@ -170,9 +164,7 @@ def unsw_oneclass() -> Dataset:
     answers = ["attack_cat", "label"]
     is_anomaly = test["label"].to_numpy() == 1
     categories = np.array([str(kind).strip() for kind in test["attack_cat"].to_pylist()])
-    return Dataset(
-        "unsw-nb15", train.drop_columns(answers), test.drop_columns(answers), is_anomaly, categories
-    )
+    return Dataset("unsw-nb15", train.drop_columns(answers), test.drop_columns(answers), is_anomaly, categories)
 
 
 def nsl_kdd(seed: int = 0) -> Dataset:
@@ -208,9 +200,7 @@ def adbench(which: int | str, seed: int = 0) -> Dataset:
     Raises:
         DataError: There is no such table, or its file is missing or altered.
     """
-    names = {
-        key: name for number, name in ADBENCH.items() for key in (str(number), name, name.split("_", 1)[1])
-    }
+    names = {key: name for number, name in ADBENCH.items() for key in (str(number), name, name.split("_", 1)[1])}
     name = names.get(str(which))
     if name is None:
         raise DataError(f"There is no ADBench table {which!r}; there are {', '.join(ADBENCH.values())}.")

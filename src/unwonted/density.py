@@ -62,9 +62,7 @@ def mixture_log_density(y: Tensor, log_weights: Tensor, means: Tensor, scales: T
     return density
 
 
-def mixture_log_mass(
-    lower: Tensor, upper: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor
-) -> Tensor:
+def mixture_log_mass(lower: Tensor, upper: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
     """Log probability of a bin under a Gaussian mixture, log Σ_k π_k [Φ((u−μ_k)/σ_k) − Φ((l−μ_k)/σ_k)].
 
     No two nearly equal numbers are ever subtracted, so bins a millionth of σ wide and bins a million σ out
@@ -93,9 +91,7 @@ def mixture_log_mass(
     return mass
 
 
-def wrapped_mixture_log_density(
-    y: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor, period: float
-) -> Tensor:
+def wrapped_mixture_log_density(y: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor, period: float) -> Tensor:
     """Log density of a Gaussian mixture wound around a circle, log Σ_j Σ_k π_k N(y + j·period; μ_k, σ_k²).
 
     The image nearest to μ and its two neighbours are summed. With σ up to a third of the period the others
@@ -201,9 +197,7 @@ class _MixtureLogMass(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, lower: Tensor, upper: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor
-    ) -> Tensor:
+    def forward(ctx: Any, lower: Tensor, upper: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
         low, high, log_pi, mean, inverse = torch.broadcast_tensors(  # type: ignore[no-untyped-call]
             lower.unsqueeze(-1), upper.unsqueeze(-1), log_weights, means, scales.reciprocal()
         )

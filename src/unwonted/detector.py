@@ -1,6 +1,5 @@
 """The estimator that every model inherits: fit, scores, p-values, alerts, explanations, saving."""
 
-import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -21,12 +20,11 @@ from unwonted.calibrate import Calibration
 from unwonted.encode import Encoded, Encoder
 from unwonted.errors import DataError
 from unwonted.explain import Explanation
+from unwonted.fitting import SMALL, Fitting
 from unwonted.models.base import Model, in_padded_chunks
-from unwonted.progress import lines, silent
 from unwonted.schema import Overrides, Schema
 from unwonted.sources import as_table
-from unwonted.split import folds, split_rows
-from unwonted.train import History, Plan, Progress, train
+from unwonted.train import Plan, Progress
 
 __all__ = ["Detector"]
 
@@ -34,11 +32,7 @@ Floats = NDArray[np.float64]
 
 FEWEST = 10
 """Records below which a density is not worth its name, and fit refuses."""
-SMALL = 300
-"""Records below which calibration uses K-fold scores."""
-FOLDS = 5
 EXEMPLARS = 1000
-FARTHEST = np.finfo(np.float64).max
 
 
 class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
@@ -116,7 +110,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
                 f"{records.num_rows} sample(s) are too few to learn from; a minimum of {FEWEST} is required"
             )
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        run = _Run(self, schema, records, rng, started)
+        run = Fitting(self, schema, records, rng, started)
         if records.num_rows < SMALL:
             run.by_folds()
         else:
@@ -160,17 +154,19 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         if not len(encoded):
             return np.empty((0, len(self.columns_)))
         device = self._device()
-        nats = in_padded_chunks(self.model_.to(device), encoded, device).numpy()
+        nats = in_padded_chunks(self.model_.to(device), encoded, device)
         self.model_.cpu()
-        return np.nan_to_num(nats, nan=FARTHEST, posinf=FARTHEST)
+        return nats
 
     def contributions(self, X: Any) -> Floats:
         """What each column adds to the anomaly score, shape (n, columns); rows sum to `anomaly_score`."""
-        return self._pooled(self.surprise(X))
+        surprise = self.surprise(X)
+        return self.model_.pool(surprise)
 
     def anomaly_score(self, X: Any) -> Floats:
         """How improbable each record is, shape (n,): higher is stranger."""
-        return self.contributions(X).sum(1)
+        scores: Floats = self.contributions(X).sum(1)
+        return scores
 
     def score_samples(self, X: Any) -> Floats:
         """The opposite of `anomaly_score`: higher is more normal, shape (n,)."""
@@ -193,16 +189,12 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """For each record its `top` columns by contribution: seen, expected, and the nearest normal record."""
         check_is_fitted(self, "model_")
         records, _ = self.schema_.select(self._table(X))
-        return explain.explain(self, records, self._pooled, top)
+        return explain.explain(self, records, top)
 
     def save(self, path: str | Path) -> None:
         """Writes the detector to one safetensors file, whole or not at all; see `unwonted.load`."""
         check_is_fitted(self, "model_")
         artifact.save(self, path)
-
-    def _pooled(self, surprise: Floats) -> Floats:
-        pooled: Floats = self.model_.pool(torch.from_numpy(surprise)).numpy()
-        return pooled
 
     def _encoded(self, X: Any) -> Encoded:
         check_is_fitted(self, "model_")
@@ -238,90 +230,3 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.categorical = True
         tags.input_tags.string = True
         return tags
-
-
-class _Run:
-    """One fit: splits the records, trains, chooses, calibrates, each on a part of its own."""
-
-    def __init__(
-        self, detector: Detector, schema: Schema, records: pa.Table, rng: np.random.Generator, started: float
-    ) -> None:
-        self.detector, self.schema, self.records = detector, schema, records
-        self.seed, self.rng = int(rng.integers(2**31)), rng
-        self.device = detector._device()
-        limit = detector.max_time
-        self.deadline = math.inf if limit is None else started + limit
-        verbose = detector.verbose
-        self.report = verbose if callable(verbose) else lines() if verbose else silent
-        self.notices: list[str] = []
-
-    def by_split(self) -> None:
-        """Train, validation and calibration part; the usual way."""
-        split = split_rows(self.records, self.rng)
-        self.train_rows = split.train
-        self.encoder, self.model, self.history = self._trained(split.train, split.validation)
-        self.model.settle(torch.from_numpy(self._surprise(self.model, self.encoder, split.validation)))
-        self.calibration = self._scores(self._surprise(self.model, self.encoder, split.calibration))
-        self.counts = {
-            "train": len(split.train),
-            "validation": len(split.validation),
-            "calibration": len(split.calibration),
-        }
-
-    def by_folds(self) -> None:
-        """Each fold scored by a model that saw neither it nor, but for stopping, the fold after it."""
-        parts = folds(self.records, FOLDS, self.rng)
-        held_out, best = [], []
-        for i in range(len(parts)):
-            after = (i + 1) % len(parts)
-            rest = np.concatenate([part for j, part in enumerate(parts) if j not in (i, after)])
-            encoder, model, history = self._trained(rest, parts[after])
-            held_out.append(self._surprise(model, encoder, parts[i]))
-            best.append(history.best_step)
-        self.train_rows = np.arange(self.records.num_rows)
-        steps = int(np.median(best))
-        self.encoder, self.model, self.history = self._trained(self.train_rows, self.train_rows[:0], steps)
-        surprise = np.concatenate(held_out)
-        self.model.settle(torch.from_numpy(surprise))
-        self.calibration = self._scores(surprise)
-        self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(surprise)}
-        self.notices.append(
-            f"with {len(surprise)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
-            f"approximate, where {SMALL} records or more would promise it"
-        )
-
-    def exemplars(self, most: int) -> pa.Table:
-        """At most so many training records, drawn from the less surprising ones."""
-        drawn = self.rng.permutation(self.train_rows)[: 2 * most]
-        if not len(drawn):
-            return self.records.slice(0, 0)
-        scores = self._scores(self._surprise(self.model, self.encoder, drawn))
-        ordinary = drawn[scores <= np.quantile(scores, 1 - self.detector.alert_rate)]
-        return self.records.take(np.sort(ordinary[:most]))
-
-    def _trained(
-        self, rows: NDArray[np.int64], validation: NDArray[np.int64], steps: int | None = None
-    ) -> tuple[Encoder, Model, History]:
-        learn = self.records.take(rows)
-        encoder = Encoder.fit(learn, self.schema)
-        model = self.detector._model(encoder, len(rows), self.seed).to(self.device)
-        plan = self.detector._plan(encoder, len(rows))
-        history = train(
-            model,
-            encoder.transform(learn).to(self.device),
-            encoder.transform(self.records.take(validation)).to(self.device),
-            plan if steps is None else plan.cut_to(steps),
-            seed=self.seed,
-            deadline=self.deadline,
-            report=self.report,
-        )
-        return encoder, model.eval(), history
-
-    def _surprise(self, model: Model, encoder: Encoder, rows: NDArray[np.int64]) -> Floats:
-        surprise = in_padded_chunks(model, encoder.transform(self.records.take(rows)), self.device).numpy()
-        return np.nan_to_num(surprise, nan=FARTHEST, posinf=FARTHEST)
-
-    def _scores(self, surprise: Floats) -> Floats:
-        pooled: Floats = self.model.cpu().pool(torch.from_numpy(surprise)).numpy().sum(1)
-        self.model.to(self.device)
-        return pooled

@@ -110,9 +110,7 @@ class Encoder(msgspec.Struct, frozen=True):
         def stacked(columns: list[np.ndarray]) -> Tensor:
             return torch.from_numpy(np.column_stack([np.empty((rows, 0)), *columns]).astype(np.float32))
 
-        return Encoded(
-            torch.from_numpy(np.column_stack(codes)), stacked(values), stacked(widths), stacked(inputs)
-        )
+        return Encoded(torch.from_numpy(np.column_stack(codes)), stacked(values), stacked(widths), stacked(inputs))
 
 
 def _numbers(data: pa.ChunkedArray) -> np.ndarray:
@@ -122,9 +120,7 @@ def _numbers(data: pa.ChunkedArray) -> np.ndarray:
 def _hours(data: pa.ChunkedArray) -> np.ndarray:
     """Hour of day as a number, NaN for gaps."""
     ticks = data.cast(pa.timestamp("us")).cast(pa.int64())
-    hours = (
-        np.asarray(ticks.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64) / _MICROSECONDS_AN_HOUR
-    )
+    hours = np.asarray(ticks.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64) / _MICROSECONDS_AN_HOUR
     return np.mod(hours, _HOURS_A_DAY)
 
 

@@ -1,7 +1,6 @@
 """Why a record is strange: what each column adds, what was expected of it, and the nearest normal record."""
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from unwonted.models.base import CHUNK
 from unwonted.parts import INFINITE, CategoricalPart, CyclicPart, NumericPart, Part
 
 if TYPE_CHECKING:
@@ -80,31 +80,28 @@ class Explanation(msgspec.Struct, frozen=True):
     nearest: dict[str, str] | None
 
 
-def explain(
-    detector: "Detector", records: pa.Table, pool: Callable[[Floats], Floats], top: int
-) -> list[Explanation]:
+def explain(detector: "Detector", records: pa.Table, top: int) -> list[Explanation]:
     """Explains selected records; see `Detector.explain`."""
     encoder = detector.encoder_
     surprise = detector.surprise(records)
-    contributions = pool(surprise)
+    contributions = detector.model_.pool(surprise)
     scores = contributions.sum(1)
     p_values = detector.calibration_.p_values(scores)
     encoded = encoder.transform(records)
     nearest = _nearest(detector, encoded)
+    telling = _telling_parts(detector, encoded)
     explanations = []
     for row in range(records.num_rows):
         order = np.argsort(-contributions[row], kind="stable")[:top]
         reasons = []
         for i in order:
             name = encoder.columns[i]
-            part = _telling_part(detector, encoded[row : row + 1], int(i))
+            part = telling[row][i]
             expected = _expected(detector, encoded[row : row + 1], part)
             seen, value = _seen(records.column(name)[row], encoder.parts[part])
             phrase = f"{encoder.parts[part].label} is {seen}; expected {expected.text}"
             reasons.append(
-                Reason(
-                    name, seen, value, float(contributions[row, i]), float(surprise[row, i]), expected, phrase
-                )
+                Reason(name, seen, value, float(contributions[row, i]), float(surprise[row, i]), expected, phrase)
             )
         explanations.append(
             Explanation(
@@ -120,13 +117,14 @@ def explain(
 
 
 @torch.no_grad()
-def _telling_part(detector: "Detector", record: "Encoded", column: int) -> int:
-    """The part of a column (a date's hour or weekday) that is the most surprising of it."""
-    parts = [i for i, owner in enumerate(detector.encoder_.column_of_part) if owner == column]
-    if len(parts) == 1:
-        return parts[0]
-    nats = detector.model_.part_surprise(record)
-    return max(parts, key=lambda i: float(nats[0, i]))
+def _telling_parts(detector: "Detector", encoded: "Encoded") -> list[list[int]]:
+    """For each record the part of each column (a date's hour or weekday) that is the most surprising of it."""
+    encoder = detector.encoder_
+    owned = [[i for i, owner in enumerate(encoder.column_of_part) if owner == c] for c in range(len(encoder.columns))]
+    if all(len(parts) == 1 for parts in owned):
+        return [[parts[0] for parts in owned]] * len(encoded)
+    nats = torch.cat([detector.model_.part_surprise(chunk) for chunk in encoded.chunks(CHUNK)]).numpy()
+    return [[parts[int(np.argmax(row[parts]))] for parts in owned] for row in nats]
 
 
 @torch.no_grad()
@@ -160,9 +158,7 @@ def _of_values(part: NumericPart | CyclicPart, p: Floats, mixture: tuple[Floats,
     t = np.unique(np.clip(np.concatenate([np.linspace(low, high, GRID), near]), low, high))
     z = (t[:, None, None] + np.asarray(images)[:, None] - means) / scales
     density = p[0] * (weights * np.exp(-0.5 * z * z) / (scales * math.sqrt(2 * math.pi))).sum((1, 2))
-    inside = p[0] * (weights * (ndtr(z) - ndtr((low + np.asarray(images)[:, None] - means) / scales))).sum(
-        (1, 2)
-    )
+    inside = p[0] * (weights * (ndtr(z) - ndtr((low + np.asarray(images)[:, None] - means) / scales))).sum((1, 2))
     grid = part.original(t)
     named = [("missing", float(p[-1]))] if part.missing else []
     if len(atoms):
@@ -198,7 +194,8 @@ def _possible(part: NumericPart | CyclicPart, x: Floats) -> Floats:
     if isinstance(part, CyclicPart) or not part.resolution:
         return x
     first, last = part.original(np.array([part.low, part.high]))
-    return np.clip(first + np.round((x - first) / part.resolution) * part.resolution, first, last)
+    possible: Floats = np.clip(first + np.round((x - first) / part.resolution) * part.resolution, first, last)
+    return possible
 
 
 def _peaks(density: Floats) -> list[int]:

@@ -47,9 +47,7 @@ _NEAR_UNIQUE = 0.9
 _MANY = 50  # fewer values than this say nothing about uniqueness of text
 
 _IDENTIFIERS = {"id", "uuid", "guid"}
-_ROW_NUMBERS = re.compile(
-    r"unnamed_\d+|unnamed: ?\d+|__index_level_\d+__|index|row|row_?(id|num|number)", re.I
-)
+_ROW_NUMBERS = re.compile(r"unnamed_\d+|unnamed: ?\d+|__index_level_\d+__|index|row|row_?(id|num|number)", re.I)
 _ENTITIES = {"user", "username", "host", "hostname", "account", "entity"}
 _CODES = {"port", "sport", "dport", "dsport", "code", "type", "class", "category", "zip", "pin"}
 _EPOCHS = {"time", "timestamp", "ts", "stime", "ltime", "epoch", "date", "datetime"}
@@ -87,9 +85,7 @@ def _kind(name: str, seen: pa.Array, times: pa.Array, missing: int) -> tuple[Kin
     if not len(seen):
         return Kind.CONSTANT, ["every value is missing, so it tells nothing and is not used"]
     if len(seen) == 1 and not missing:
-        return Kind.CONSTANT, [
-            f"every value is {str(seen[0].as_py())[:40]!r}, so it tells nothing and is not used"
-        ]
+        return Kind.CONSTANT, [f"every value is {str(seen[0].as_py())[:40]!r}, so it tells nothing and is not used"]
     if is_text(seen.type):
         return _kind_of_text(name, seen, times)
     if pa.types.is_boolean(seen.type):
@@ -117,9 +113,7 @@ def _kind_of_text(name: str, seen: pa.Array, times: pa.Array) -> tuple[Kind, lis
         return Kind.BOOLEAN, []
     total = pc.sum(times).as_py()
     if _are_codes(pc.utf8_trim_whitespace(seen), times):
-        return Kind.CATEGORICAL, [
-            'holds numbers with leading zeros, taken as codes; kind = "numeric" may suit it'
-        ]
+        return Kind.CATEGORICAL, ['holds numbers with leading zeros, taken as codes; kind = "numeric" may suit it']
     for kind, parse, what in ((Kind.NUMERIC, as_numbers, "numbers"), (Kind.DATETIME, as_dates, "dates")):
         parsed = parse(seen)
         rest = pc.sum(pc.if_else(pc.is_null(parsed), times, 0)).as_py()

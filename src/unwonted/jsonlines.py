@@ -32,9 +32,7 @@ def read_json_lines(data: bytes, where: str, *, text: Collection[str] = ()) -> p
     try:
         table = _parse(data, [])
         dated = [
-            name
-            for name in text
-            if name in table.column_names and pa.types.is_temporal(table.schema.field(name).type)
+            name for name in text if name in table.column_names and pa.types.is_temporal(table.schema.field(name).type)
         ]
         return _parse(data, dated) if dated else table
     except pa.ArrowException:
@@ -45,9 +43,7 @@ def _parse(data: bytes, kept: list[str]) -> pa.Table:
     return arrow_json.read_json(
         pa.BufferReader(data),
         read_options=arrow_json.ReadOptions(block_size=min(len(data) + 1, _BLOCK)),
-        parse_options=arrow_json.ParseOptions(
-            explicit_schema=pa.schema([(name, pa.string()) for name in kept])
-        ),
+        parse_options=arrow_json.ParseOptions(explicit_schema=pa.schema([(name, pa.string()) for name in kept])),
     )
 
 

@@ -45,9 +45,7 @@ def evaluate(
     """
     score, truth, alert = _columns(scores, is_anomaly, alerts)
     tn, fp, fn, tp = (int(count) for count in confusion_matrix(truth, alert, labels=[False, True]).ravel())
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        truth, alert, average="binary", zero_division=0
-    )
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, alert, average="binary", zero_division=0)
     return {
         "auroc": float(roc_auc_score(truth, score)),
         "auprc": float(average_precision_score(truth, score)),
@@ -114,7 +112,30 @@ def _columns(
     if truth.all() or not truth.any():
         kind = "normal" if truth.size and not truth.any() else "anomalous"
         found = f"All {truth.size} records are labelled {kind}" if truth.size else "There are no records"
-        raise DataError(
-            f"{found}; measuring needs normal and anomalous ones: check the label and its values."
-        )
+        raise DataError(f"{found}; measuring needs normal and anomalous ones: check the label and its values.")
     return score, truth, alert
+
+
+def normal_mask(labels: Sequence[Any], normal: Sequence[Any]) -> NDArray[np.bool_]:
+    """Which labels mean normal: 0, "0" and False are one value, as are 1, "1" and True.
+
+    >>> normal_mask([0, "0", False, "false", 1, None], [0]).tolist()
+    [True, True, True, True, False, False]
+    """
+    wanted = {_canonical(value) for value in normal}
+    return np.array([_canonical(value) in wanted for value in labels], dtype=bool)
+
+
+def _canonical(value: Any) -> str | None:
+    if hasattr(value, "as_py"):
+        value = value.as_py()
+    if value is None:
+        return None
+    text = str(value).strip()
+    if text.lower() in ("false", "true"):
+        return str(int(text.lower() == "true"))
+    try:
+        size = float(text)
+    except ValueError:
+        return text
+    return str(int(size)) if size.is_integer() else text

@@ -215,9 +215,7 @@ def _exfiltration(user: _User, users: list[_User], day: int, rng: np.random.Gene
 def _stolen_account(user: _User, users: list[_User], day: int, rng: np.random.Generator) -> Row:
     """Another department's work under the user's name, at the user's desk or at one of that department."""
     own = {habit.application for habit in user.habits}
-    others = [
-        (u, i) for u in users for i, h in enumerate(u.habits) if h.application not in own and h.hour > 6
-    ]
+    others = [(u, i) for u in users for i, h in enumerate(u.habits) if h.application not in own and h.hour > 6]
     other, which = others[int(rng.integers(len(others)))]
     record = _record(user, day, rng)
     foreign = _record(other, day, rng, which)

@@ -1,13 +1,12 @@
 """What a column can hold, as a model sees it: named outcomes, and a scaled value beside them."""
 
 import math
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["INFINITE", "NOVEL", "CategoricalPart", "CyclicPart", "NumericPart", "Part"]
 
@@ -26,7 +25,7 @@ INFINITE = float(np.finfo(np.float64).max)
 MAX_ATOMS = 16
 MAX_CATEGORIES = 256
 ATOM_SHARE = 0.01
-ATOMS_SHARE = 0.1
+VICINITY = 0.15
 DISTINCT_SHARE = 0.5
 HEAVY_TAIL = 20.0
 FINEST = 1e-6
@@ -43,6 +42,7 @@ class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
         rare: Categories that share outcome C, if any.
         missing: Whether training had gaps; they are the last outcome.
         novelty: Probability that training leaves for what it never saw (Good–Turing).
+        unseen: How many categories share it (Chao's estimate): one of them is less likely than any that was seen.
         unit: "day of week" where the categories were read off a date.
     """
 
@@ -51,6 +51,7 @@ class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
     rare: tuple[str, ...]
     missing: bool
     novelty: float
+    unseen: float = 1.0
     unit: str = ""
 
     @property
@@ -71,13 +72,14 @@ class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
             key=lambda pair: (-pair[1], pair[0]),
         )
         room = MAX_CATEGORIES if len(known) > MAX_CATEGORIES else len(known)
-        seen_once = sum(size == 1 for _, size in known)
+        seen_once, seen_twice = (sum(size == times for _, size in known) for times in (1, 2))
         return cls(
             column=column,
             categories=tuple(sorted(name for name, _ in known[:room])),
             rare=tuple(sorted(name for name, _ in known[room:])),
             missing=None in names,
             novelty=_good_turing(seen_once, len(texts)),
+            unseen=max(1.0, seen_once * (seen_once - 1) / (2 * (seen_twice + 1))),
             unit=unit,
         )
 
@@ -108,9 +110,9 @@ class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
 class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
     """A number: z = (x − centre)/scale, drawn in by asinh where its tail is heavy, then standardised.
 
-    A column in which most values repeat, or a tenth of them a few values, is wholly mass: each value stands for
-    a bin as wide as the column's resolution, and its most frequent values (atoms) are outcomes of their own as
-    well. Any other is density.
+    Values that stand out by their frequency (zeros, codes) are atoms, outcomes of their own. A column that has
+    any, or in which most values repeat, is wholly mass: each value stands for a bin as wide as the column's
+    resolution. Any other is density.
 
     Attributes:
         column: The column it was read from.
@@ -157,35 +159,31 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         values, counts = np.unique(known, return_counts=True)
         finite = np.abs(values) < INFINITE
         numbers, sizes = values[finite], counts[finite]
-        often = counts >= max(3.0, ATOM_SHARE * len(known))
-        discrete = len(numbers) < DISTINCT_SHARE * sizes.sum()
-        mass = discrete or counts[often].sum() >= ATOMS_SHARE * len(known)
-        often &= mass
-        if often.sum() > MAX_ATOMS:
-            often &= counts >= np.sort(counts)[-MAX_ATOMS]
-        atoms = values[often | ~finite]
         centre, scale = _robust_location(np.repeat(numbers, sizes))
-        gaps = np.diff(numbers)
-        resolution = 0.0
-        if len(gaps) and mass:
-            resolution = max(float(np.percentile(gaps, 1)), FINEST * scale)
         with np.errstate(over="ignore"):
             heavy = bool(len(numbers)) and float(np.abs((numbers - centre) / scale).max()) > HEAVY_TAIL
         raw = cls(
-            column, centre, scale, heavy, 0.0, 1.0, -1.0, 1.0, resolution, tuple(atoms.tolist()),
+            column, centre, scale, heavy, 0.0, 1.0, -1.0, 1.0, 0.0, (),
             bool(np.isnan(x).any()), _gap_novelty(x), (), (),
         )  # fmt: skip
         t = raw.scaled(numbers) if len(numbers) else np.zeros(1)
         weights = sizes if len(numbers) else np.ones(1)
         mean = float(np.average(t, weights=weights))
         deviation = math.sqrt(float(np.average((t - mean) ** 2, weights=weights))) or 1.0
-        knots, ranks = _normal_scores((t - mean) / deviation, weights)
+        t = (t - mean) / deviation
+        knots, ranks = _normal_scores(t, weights)
+        atoms = numbers[_stand_out(t, sizes)] if len(numbers) else numbers
+        resolution = 0.0
+        if len(numbers) > 1 and (len(atoms) or len(numbers) < DISTINCT_SHARE * sizes.sum()):
+            resolution = max(float(np.percentile(np.diff(numbers), 1)), FINEST * scale)
         return msgspec.structs.replace(
             raw,
             mean=mean,
             deviation=deviation,
-            low=float((t.min() - mean) / deviation),
-            high=float((t.max() - mean) / deviation),
+            low=float(t.min()),
+            high=float(t.max()),
+            resolution=resolution,
+            atoms=tuple(np.sort(np.append(atoms, values[~finite])).tolist()),
             knots=tuple(knots.tolist()),
             ranks=tuple(ranks.tolist()),
         )
@@ -299,6 +297,20 @@ def _gap_novelty(x: Floats) -> float:
     return 0.0 if np.isnan(x).any() else _good_turing(0, len(x))
 
 
+def _stand_out(t: Floats, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the ascending scaled values are atoms: frequent, and the better half of all around them.
+
+    A frequent value among equals (a length rounded to millimetres) is none; it belongs to the density.
+    """
+    above = np.append(0, np.cumsum(counts))
+    around = above[np.searchsorted(t, t + VICINITY, "right")] - above[np.searchsorted(t, t - VICINITY, "left")]
+    atoms = (counts >= max(3.0, ATOM_SHARE * counts.sum())) & (2 * counts >= around)
+    if atoms.sum() > MAX_ATOMS:
+        atoms &= counts >= np.sort(counts[atoms])[-MAX_ATOMS]
+    stand_out: NDArray[np.bool_] = atoms
+    return stand_out
+
+
 def _robust_location(x: Floats) -> tuple[float, float]:
     """Median, and the spread of the denser side of it: of two habits far apart, neither is squeezed to a point."""
     if not len(x):
@@ -307,11 +319,13 @@ def _robust_location(x: Floats) -> tuple[float, float]:
     largest = float(np.abs(x).max()) or 1.0
     sides = [side for side in (centre - p25, p75 - centre) if side > 0]
     candidates = (1.4826 * min(sides, default=0.0), (p90 - p10) / 2.563, float(np.std(x / largest)) * largest)
-    spread = next((spread for spread in candidates if np.isfinite(spread) and spread > 0), None)
+    # Less than this of the largest value is rounding, and cannot be divided by.
+    least = FINEST**2 * largest
+    spread = next((spread for spread in candidates if np.isfinite(spread) and spread > least), None)
     return centre, spread or abs(centre) or 1.0
 
 
-def _normal_scores(values: Floats, counts: Sequence[int] | Floats, most: int = 256) -> tuple[Floats, Floats]:
+def _normal_scores(values: Floats, counts: ArrayLike, most: int = 256) -> tuple[Floats, Floats]:
     """The distribution of ascending values as at most `most` knots and their normal scores Φ⁻¹(rank)."""
     from scipy.special import ndtri
 

@@ -29,8 +29,6 @@ def lines(every: float = 10.0) -> Callable[[Progress], None]:
             return
         last = time.monotonic()
         known = "" if math.isnan(progress.validation) else f", validation {progress.validation:.3f} nats"
-        sys.stderr.write(
-            f"step {progress.step} of {progress.steps}{known}, about {remaining(progress):.0f} s left\n"
-        )
+        sys.stderr.write(f"step {progress.step} of {progress.steps}{known}, about {remaining(progress):.0f} s left\n")
 
     return report

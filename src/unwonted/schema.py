@@ -44,9 +44,7 @@ class Schema(msgspec.Struct, frozen=True):
     def features(self) -> tuple[Column, ...]:
         """The columns that reach a model, targets among them."""
         used = (Role.FEATURE, Role.TARGET)
-        return tuple(
-            column for column in self.columns if column.role in used and column.kind is not Kind.CONSTANT
-        )
+        return tuple(column for column in self.columns if column.role in used and column.kind is not Kind.CONSTANT)
 
     @property
     def targets(self) -> tuple[Column, ...]:
@@ -202,9 +200,7 @@ def _lacking(lacking: Sequence[str], have: Sequence[str], wanted: int) -> str:
         return f"none of the columns needed ({_listed(lacking)}) is in the records; they have {_listed(have)}"
     if len(lacking) == 1:
         return f"column {lacking[0]!r} is missing from the records; {_nearest(lacking[0], have)}"
-    return (
-        f"{len(lacking)} columns are missing from the records: {_listed(lacking)}; add them, empty if unknown"
-    )
+    return f"{len(lacking)} columns are missing from the records: {_listed(lacking)}; add them, empty if unknown"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -54,8 +54,7 @@ def as_table(X: Any) -> pa.Table:
         return tidied([str(name) for name in X], [array_of(values) for values in X.values()])
     if hasattr(X, "toarray") and not isinstance(X, np.ndarray):
         raise DataError(
-            "Sparse data was passed, but dense data is required. "
-            "Use '.toarray()' to convert to a dense numpy array."
+            "Sparse data was passed, but dense data is required. Use '.toarray()' to convert to a dense numpy array."
         )
     try:
         frame = nw.from_native(X, pass_through=True, allow_series=True)
@@ -173,9 +172,7 @@ def _read_file(path: Path, delimiter: str | None, text: Collection[str]) -> tupl
                 table = read(pa.BufferReader(data))
             except (pa.ArrowException, OSError) as error:
                 reason = str(error).splitlines()[0]
-                raise DataError(
-                    f"{path}: is damaged or cut short ({reason}); fetch or write it again"
-                ) from error
+                raise DataError(f"{path}: is damaged or cut short ({reason}); fetch or write it again") from error
             return _tidied_file(table, path), ()
     if data.startswith(b"PK\x03\x04"):
         raise DataError(f"{path}: is a zip archive or a workbook; unpack it, or save the sheet as CSV")
@@ -197,9 +194,7 @@ def _unpacked(data: bytes, path: Path) -> tuple[bytes, str]:
             try:
                 data = unpack(data)
             except (OSError, EOFError, ValueError, zlib.error) as error:
-                raise DataError(
-                    f"{path}: is damaged or cut short ({error}); fetch or write it again"
-                ) from error
+                raise DataError(f"{path}: is damaged or cut short ({error}); fetch or write it again") from error
             return data, Path(path.stem).suffix.lower()
     return data, path.suffix.lower()
 
@@ -212,9 +207,7 @@ def _is_json(data: bytes, ending: str, path: Path) -> bool:
         except ValueError:
             return False
     if start != b"{" and ending in _JSON_ENDINGS:
-        raise DataError(
-            f"{path}: holds no JSON lines; write one object {{...}} a line, without a list around them"
-        )
+        raise DataError(f"{path}: holds no JSON lines; write one object {{...}} a line, without a list around them")
     return start == b"{"
 
 

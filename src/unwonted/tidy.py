@@ -25,9 +25,7 @@ def tidied(names: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray]) 
     """
     lengths = {len(column) for column in columns}
     if len(lengths) > 1:
-        raise DataError(
-            f"columns of {min(lengths)} to {max(lengths)} values; every column needs one value a row"
-        )
+        raise DataError(f"columns of {min(lengths)} to {max(lengths)} values; every column needs one value a row")
     table = pa.table(list(columns), names=list(names))
     while any(pa.types.is_struct(column.type) for column in table.columns):
         table = table.flatten()
@@ -72,12 +70,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column.cast(pa.float32())
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
-    if (
-        pa.types.is_primitive(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_string(kind)
-        or pa.types.is_null(kind)
-    ):
+    if pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_string(kind) or pa.types.is_null(kind):
         return column
     return pa.chunked_array([pa.array([_spelt(value) for value in column.to_pylist()], pa.string())])
 

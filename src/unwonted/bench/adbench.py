@@ -46,9 +46,7 @@ def run(
         "other": [name for number, name in ADBENCH.items() if number not in DEVELOPMENT],
         "development, mixed columns": ["nsl-kdd", "online-shoppers"],
     }
-    chosen = {
-        group: [name for name in names if only is None or name in only] for group, names in groups.items()
-    }
+    chosen = {group: [name for name in names if only is None or name in only] for group, names in groups.items()}
     loads: dict[str, Load] = {name: partial(load, name) for names in chosen.values() for name in names}
     work = jobs(loads, [peers.DMDN, peers.knn(), peers.iforest()], seeds)
     rows = run_jobs(work, workers=2, threads=1, fresh=False, progress=progress)

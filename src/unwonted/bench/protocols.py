@@ -101,9 +101,7 @@ def measure(job: Job) -> Row:
     return row | {"scores_sha256": hashlib.sha256(score.tobytes()).hexdigest()}
 
 
-def run(
-    work: Sequence[Job], *, workers: int, threads: int, fresh: bool, progress: Progress | None = None
-) -> list[Row]:
+def run(work: Sequence[Job], *, workers: int, threads: int, fresh: bool, progress: Progress | None = None) -> list[Row]:
     """Runs jobs in spawned processes; the rows come in the order of the jobs.
 
     Args:

@@ -32,10 +32,7 @@ def unsw(results: Mapping[str, Any]) -> str:
     confusion = [
         [
             names[key],
-            *(
-                f"{mean_sd([row['confusion'][cell] for row in rows])[0]:,.0f}"
-                for cell in ("tn", "fp", "fn", "tp")
-            ),
+            *(f"{mean_sd([row['confusion'][cell] for row in rows])[0]:,.0f}" for cell in ("tn", "fp", "fn", "tp")),
         ]
         for key, rows in done.items()
     ]
@@ -89,9 +86,7 @@ def _auroc_by_table(rows: Sequence[Row]) -> str:
     lines = []
     for table, row in sorted(first.items(), key=lambda item: _number(item[0])):
         sizes = [f"{row[size]:,}" for size in ("n_train", "n_normal", "n_anomalies")]
-        found = [
-            _figure(cells[table, method], "auroc") if (table, method) in cells else "–" for method in methods
-        ]
+        found = [_figure(cells[table, method], "auroc") if (table, method) in cells else "–" for method in methods]
         lines.append([table, *sizes, *found])
     complete = [table for table in first if all((table, method) in cells for method in methods)]
     means = []
@@ -110,9 +105,7 @@ def _by_category(groups: Mapping[Any, Sequence[Row]], names: Mapping[Any, str]) 
     for key, rows in groups.items():
         found = [{item["category"]: item for item in row["by_category"]} for row in rows]
         cells = [
-            " / ".join(
-                f"{mean_sd([by[kind][metric] for by in found])[0]:.3f}" for metric in ("recall", "auroc")
-            )
+            " / ".join(f"{mean_sd([by[kind][metric] for by in found])[0]:.3f}" for metric in ("recall", "auroc"))
             for kind, _ in kinds
         ]
         lines.append([names[key], *cells])
@@ -132,9 +125,7 @@ def _cost(groups: Mapping[Any, Sequence[Row]], names: Mapping[Any, str]) -> str:
             for peer, metric in ((fit, "fit_seconds"), (score, "score_seconds"))
         ]
         seconds = [f"{mean(key, 'fit_seconds'):.1f}", f"{mean(key, 'score_seconds'):.1f}"]
-        lines.append(
-            [names[key], seconds[0], ratios[0], seconds[1], ratios[1], f"{mean(key, 'peak_mb'):,.0f}"]
-        )
+        lines.append([names[key], seconds[0], ratios[0], seconds[1], ratios[1], f"{mean(key, 'peak_mb'):,.0f}"])
     head = ["method", "training, s", "÷ AutoEncoder", "scoring, s", "÷ kNN", "peak memory, MB"]
     return markdown(head, lines)
 

@@ -24,9 +24,7 @@ def without_ttl(seed: int) -> Dataset:
     return unsw_oneclass().without(*UNSW_TTL)
 
 
-def run(
-    out: Path, seeds: int = 5, progress: Progress | None = None, threads: int | None = None
-) -> dict[str, Any]:
+def run(out: Path, seeds: int = 5, progress: Progress | None = None, threads: int | None = None) -> dict[str, Any]:
     """Runs the benchmark and writes `unsw.json` and `unsw.md`.
 
     Every job has a new process, one after the other: times and memory are its own, on a machine that does
@@ -41,11 +39,7 @@ def run(
     Returns:
         What `unsw.json` holds: environment and one row for each method and seed.
     """
-    rivals = [
-        make(log)
-        for make in (peers.knn, peers.lof, peers.iforest, peers.autoencoder)
-        for log in (False, True)
-    ]
+    rivals = [make(log) for make in (peers.knn, peers.lof, peers.iforest, peers.autoencoder) for log in (False, True)]
     work = [
         *jobs({FULL: full}, [peers.DMDN, *rivals], seeds, fixed=True),
         *jobs({WITHOUT_TTL: without_ttl}, [peers.DMDN, peers.knn(log=True)], seeds, fixed=True),

@@ -126,7 +126,7 @@ def _inspect_model(path: Path, terminal: Terminal) -> None:
 
 
 def _holds(row: dict[str, Any]) -> str:
-    from unwonted.report.words import text_of
+    from unwonted.words import text_of
 
     if row["range"]:
         return " to ".join(text_of(end) for end in row["range"])

@@ -52,7 +52,7 @@ def read_labels(table: pa.Table, column: str, normal: Sequence[str], files: Sequ
     Raises:
         DataError: if there is no such column, or a value never occurs in it; the message lists what does.
     """
-    from unwonted.report.quality import normal_mask
+    from unwonted.metrics import normal_mask
 
     check_column(table, column, files)
     counted = pc.value_counts(table[column].combine_chunks())

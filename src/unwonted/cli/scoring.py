@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from unwonted.cli.terminal import Terminal
 from unwonted.errors import DataError
-from unwonted.report.words import count, percent, probability
 from unwonted.split import fingerprints
+from unwonted.words import count, percent, probability
 
 if TYPE_CHECKING:
     from unwonted.detector import Detector

@@ -1,15 +1,22 @@
 """What every model is to the rest of the package: a loss, and a score that splits over columns."""
 
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoded
 
-__all__ = ["Model", "in_padded_chunks"]
+__all__ = ["Floats", "Model", "in_padded_chunks"]
+
+Floats = NDArray[np.float64]
 
 CHUNK = 512
+FARTHEST = 1e300
+"""What a surprise beyond all numbers counts as."""
 
 
 class Model(nn.Module, ABC):
@@ -24,11 +31,24 @@ class Model(nn.Module, ABC):
         """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
 
     @abstractmethod
-    def pool(self, surprise: Tensor) -> Tensor:
+    def part_surprise(self, batch: Encoded) -> Tensor:
+        """The same before the parts of a column are summed, shape (n, parts)."""
+
+    @abstractmethod
+    def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """What one part is expected to be, given all columns but its own.
+
+        Returns:
+            Probabilities of its outcomes, (n, outcomes), and weights, means and scales of its mixture, each (n, K);
+            empty for categories.
+        """
+
+    @abstractmethod
+    def pool(self, surprise: Floats) -> Floats:
         """What each column contributes to the anomaly score, shape (n, columns); the score is their sum."""
 
     @abstractmethod
-    def settle(self, surprise: Tensor) -> None:
+    def settle(self, surprise: Floats) -> None:
         """Fixes, after training, what pooling needs to know of the surprise of held-out records."""
 
     @abstractmethod
@@ -36,13 +56,22 @@ class Model(nn.Module, ABC):
         """Where in the batch a loss that is not finite comes from, in words."""
 
 
-@torch.no_grad()
-def in_padded_chunks(model: Model, records: Encoded, device: torch.device) -> Tensor:
-    """The surprise of many records, in float64 on the CPU, shape (n, columns).
+def in_padded_chunks(model: Model, records: Encoded, device: torch.device) -> Floats:
+    """The surprise of many records, finite, shape (n, columns).
 
     All chunks have one size, the last one padded: a record's figures depend on the record alone, to the bit.
+    Chunks are shared out among threads, each of which computes on one core: the operations are too small to split.
     """
-    parts = [
-        model.surprise(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu() for chunk in records.chunks(CHUNK)
-    ]
-    return torch.cat(parts).double()
+
+    @torch.no_grad()
+    def surprise(chunk: Encoded) -> Tensor:
+        return model.surprise(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu()
+
+    threads = torch.get_num_threads()
+    chunks = list(records.chunks(CHUNK))
+    try:
+        with ThreadPoolExecutor(min(threads, len(chunks)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            nats = torch.cat(list(pool.map(surprise, chunks))).double()
+    finally:
+        torch.set_num_threads(threads)
+    return nats.nan_to_num(nan=FARTHEST, posinf=FARTHEST).numpy()

@@ -18,8 +18,8 @@ __all__ = ["DMDN"]
 
 Floats = NDArray[np.float64]
 
-STEPS = 40  # times the square root of the number of training records
-FEWEST_STEPS, MOST_STEPS = 200, 4000
+STEPS = 30  # times the square root of the number of training records
+FEWEST_STEPS, MOST_STEPS = 200, 2000
 BATCH = 256
 LARGE = 20_000  # training records from which batches are twice as large
 
@@ -29,10 +29,10 @@ class DMDN(Detector):
 
     `DMDN()` takes every column as behaviour: one network learns p(hidden columns | visible columns) for random
     choices of what is hidden, and scores each column given fixed random halves of the others. The surprise of
-    column j, s_j (nats), is pooled to the anomaly score Σ_j (s_j − m_j)/(d_j + 0.1), with mean m_j and standard
-    deviation d_j over held-out records: a documented surrogate, so that columns of pure noise do not drown the
-    telling ones. `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets
-    by the chain rule in the order given.
+    column j, s_j (nats), is pooled to the anomaly score Σ_j log(1 + exp z_j), z_j = (s_j − m_j)/(d_j + 0.1), with
+    mean m_j and standard deviation d_j over held-out records: a documented surrogate, so that columns of pure noise
+    do not drown the telling ones, nor many ordinary columns a strange one. `DMDN(target=["bytes_out"])` gives
+    the exact −log p(target columns | all others), several targets by the chain rule in the order given.
 
     Args:
         target: Columns whose density is wanted given all others; none for all columns.
@@ -90,10 +90,8 @@ class DMDN(Detector):
             DataError: if the detector has no target; its score is then a surrogate and no density.
         """
         if not self._targets():
-            raise DataError(
-                "log_density needs a target: DMDN(target=[...]); without one the score is no density"
-            )
-        return -self.surprise(X).sum(1)
+            raise DataError("log_density needs a target: DMDN(target=[...]); without one the score is no density")
+        return self.score_samples(X)
 
     def _targets(self) -> tuple[str, ...]:
         return (self.target,) if isinstance(self.target, str) else tuple(self.target or ())
@@ -103,9 +101,7 @@ class DMDN(Detector):
             raise DataError(f"pooling {self.pooling!r} does not exist; choose of standardised, sum")
         constant = [name for name in self._targets() if name not in encoder.columns]
         if constant:
-            raise DataError(
-                f"target {constant[0]!r} is constant or empty in the training records; choose another"
-            )
+            raise DataError(f"target {constant[0]!r} is constant or empty in the training records; choose another")
         return MaskedMixture(
             encoder,
             width=self.width or (64 if rows < 300 else 128 if rows < 3000 else 192),

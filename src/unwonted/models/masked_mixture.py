@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from unwonted.density import mixture_log_density, mixture_log_mass, wrapped_mixture_log_density
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.base import Model
+from unwonted.models.base import Floats, Model
 from unwonted.nets import ResidualMLP, initialise
 from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart, Part
 
@@ -19,10 +20,10 @@ LEAST_SCALE = 1e-2  # of a component, in standard deviations of the column
 LARGEST_LOG_SCALE = 5.0
 LARGEST_LOGIT = 30.0
 CIRCLE_SCALE = 2.0  # largest σ on a circle of 2π, a third of the way round
-PARTITIONS = 6  # of the columns into two halves, each half scored given the other
+PARTITIONS = 4  # of the columns into two halves, each half scored given the other
 GROUPS = 8  # of a training batch; each hides columns of its own
+SMALLEST_GROUP = 32  # records
 SPREAD_FLOOR = 0.1  # nats
-COARSE = 0.1  # standard deviations
 NOISE = 0.05  # standard deviations
 
 
@@ -53,7 +54,8 @@ class MaskedMixture(Model):
     noisy: Tensor
     column_of_part: Tensor
     slot: Tensor
-    novelty: Tensor
+    log_seen: Tensor
+    log_novel: Tensor
     shared: Tensor
     missing: Tensor
     hidden: Tensor
@@ -92,10 +94,10 @@ class MaskedMixture(Model):
         fixed("noisy", torch.tensor([kind != "circle" for kind in self.kinds]).repeat_interleave(inputs))
         valued = torch.tensor([kind != "category" for kind in self.kinds])
         fixed("slot", torch.where(valued, valued.cumsum(0) - 1, -1))
-        fixed("novelty", torch.tensor([part.novelty for part in parts]))
-        shared = [
-            part.shared() if isinstance(part, CategoricalPart) else [0.0] * part.outcomes for part in parts
-        ]
+        novelty = torch.tensor([part.novelty for part in parts])
+        fixed("log_seen", torch.log1p(-novelty))
+        fixed("log_novel", (novelty / torch.tensor([getattr(part, "unseen", 1.0) for part in parts])).log())
+        shared = [part.shared() if isinstance(part, CategoricalPart) else [0.0] * part.outcomes for part in parts]
         fixed("shared", torch.tensor([x for shares in shared for x in shares], dtype=torch.float32))
         fixed("missing", torch.tensor([part.outcomes - 1 if part.missing else NOVEL for part in parts]))
         hidden, scored = self._contexts(encoder, targets, generator)
@@ -121,7 +123,7 @@ class MaskedMixture(Model):
         if self.chained:
             return self._over_contexts(batch).sum(1)
         losses = []
-        for group in batch.chunks(max(1, -(-len(batch) // GROUPS))):
+        for group in batch.chunks(max(SMALLEST_GROUP, len(batch) // GROUPS)):
             hidden = self._random_hidden(generator)
             losses.append(self._nats(group, hidden, hidden.nonzero().flatten()).sum(1))
         return torch.cat(losses) * 2 / len(self.labels)
@@ -131,16 +133,19 @@ class MaskedMixture(Model):
         return nats.new_zeros(len(nats), len(self.centre)).index_add(1, self.column_of_part, nats)
 
     def part_surprise(self, batch: Encoded) -> Tensor:
-        """−log p of each part, mean over the contexts that score it, in nats, shape (n, parts)."""
         return self._over_contexts(batch) / self.scored.sum(0).clamp(min=1)
 
-    def pool(self, surprise: Tensor) -> Tensor:
-        return (surprise - self.centre) / self.spread
+    def pool(self, surprise: Floats) -> Floats:
+        if not self.standardise:
+            return surprise
+        z = (surprise - self.centre.cpu().numpy()) / self.spread.cpu().numpy()
+        contributions: Floats = np.logaddexp(0.0, z)
+        return contributions
 
-    def settle(self, surprise: Tensor) -> None:
+    def settle(self, surprise: Floats) -> None:
         if self.standardise and len(surprise) > 1:
-            self.centre.copy_(surprise.mean(0))
-            self.spread.copy_(surprise.std(0) + SPREAD_FLOOR)
+            self.centre.copy_(torch.from_numpy(surprise.mean(0)))
+            self.spread.copy_(torch.from_numpy(surprise.std(0, ddof=1)) + SPREAD_FLOOR)
 
     def culprit(self, batch: Encoded) -> str:
         if any(not torch.isfinite(weights).all() for weights in self.parameters()):
@@ -152,12 +157,6 @@ class MaskedMixture(Model):
         return f"the loss of column {self.labels[(wrong or [0])[0]]!r} is not finite"
 
     def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """The distribution of one part given all columns but its own.
-
-        Returns:
-            Probabilities of its outcomes, (n, outcomes), and weights, means and scales of its mixture, each (n, K);
-            empty for categories.
-        """
         hidden = self.column_of_part == self.column_of_part[position]
         asked = torch.tensor([position], device=hidden.device)
         h = self.body(self._inputs(batch, hidden))
@@ -167,9 +166,7 @@ class MaskedMixture(Model):
         log_weights, means, scales = (x[:, 0] for x in self._mixtures(h, asked))
         return logits.softmax(1), (log_weights.exp(), means, scales)
 
-    def _contexts(
-        self, encoder: Encoder, targets: Sequence[str], generator: Generator
-    ) -> tuple[Tensor, Tensor]:
+    def _contexts(self, encoder: Encoder, targets: Sequence[str], generator: Generator) -> tuple[Tensor, Tensor]:
         """What is hidden, and what of it is scored, in each pass of scoring; both bool (passes, parts)."""
         column = self.column_of_part
         if targets:
@@ -227,8 +224,7 @@ class MaskedMixture(Model):
             both = torch.where(code == VALUE, of_value + relief, torch.logaddexp(named, of_value))
             valued = (code != NOVEL) & (code != self.missing[asked[place]])
             log_p = log_p.index_copy(1, place, torch.where(valued, both, named))
-        novelty = self.novelty[asked]
-        return -torch.where(codes != NOVEL, log_p + torch.log1p(-novelty), novelty.log())
+        return -torch.where(codes != NOVEL, log_p + self.log_seen[asked], self.log_novel[asked])
 
     def _outcomes(self, h: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """Bounded logits of the asked parts' outcomes, one after the other, and where each part's start."""
@@ -262,16 +258,14 @@ class MaskedMixture(Model):
         return torch.cat(columns, 1)[:, torch.tensor(order).argsort()] if len(columns) > 1 else columns[0]
 
     def _relief(self, batch: Encoded, asked: Tensor) -> Tensor:
-        """Log of how much narrower than COARSE each value's bin is, (n, asked); 0 with targets.
+        """−log width of each value's bin, (n, asked), which makes a mass the density per deviation; 0 with targets.
 
         A bin a millionth of a deviation wide has 14 nats to pay for digits that say nothing. Without targets the
-        score counts the mass of all bins within COARSE deviations instead, as if each had the value's density.
+        score takes a value at its density therefore, wherever its bin is narrower than a deviation.
         """
-        if self.chained:
-            return torch.zeros(1, len(asked), device=asked.device)
         mass = torch.tensor([self.kinds[i] == "mass" for i in asked.tolist()], device=asked.device)
-        widths = torch.where(mass, batch.widths[:, self.slot[asked]], torch.ones_like(batch.widths[:, :1]))
-        return torch.where(mass, (COARSE / widths).log().clamp(min=0), math.log(COARSE))
+        widths = batch.widths[:, self.slot[asked]]
+        return torch.where(mass & (not self.chained), -widths.clamp(1e-30, 1.0).log(), torch.zeros_like(widths))
 
     def _inputs(self, batch: Encoded, hidden: Tensor) -> Tensor:
         """The visible features and one-hot outcomes, (n, inputs + outcomes)."""
@@ -328,6 +322,4 @@ def _log_mass(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scal
 
 def _log_on_circle(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
     period = 2 * math.pi
-    return wrapped_mixture_log_density(
-        y, log_weights, means.remainder(period), scales.clamp(max=CIRCLE_SCALE), period
-    )
+    return wrapped_mixture_log_density(y, log_weights, means.remainder(period), scales.clamp(max=CIRCLE_SCALE), period)

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from unwonted.report import figures
 from unwonted.report.content import prepare
-from unwonted.report.words import clean
 from unwonted.sources import as_table, atomic_write, check_output
+from unwonted.words import clean
 
 if TYPE_CHECKING:
     from unwonted.detector import Detector

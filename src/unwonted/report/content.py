@@ -10,12 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from unwonted.errors import DataError
+from unwonted.metrics import normal_mask
 from unwonted.report.findings import Finding, findings
 from unwonted.report.promise import Promise, promise
-from unwonted.report.quality import Quality, normal_mask, quality
+from unwonted.report.quality import Quality, quality
 from unwonted.report.scores import Histogram, Training, histogram, training
-from unwonted.report.words import count, nats, number, percent, text_of
 from unwonted.schema import Schema, profile
+from unwonted.words import count, nats, number, percent, text_of
 
 if TYPE_CHECKING:
     from unwonted.detector import Detector
@@ -85,9 +86,7 @@ def prepare(
     anomaly = None if labels is None else ~normal_mask(labels, normal or ())
     if anomaly is not None and anomaly.all():
         listed = ", ".join(repr(value) for value in normal or ())
-        raise DataError(
-            f"none of the {n} labels is {listed}, the values said to mean normal; name one that occurs"
-        )
+        raise DataError(f"none of the {n} labels is {listed}, the values said to mean normal; name one that occurs")
     rows = np.lexsort((np.arange(n), -scores))[:top]
     head = table.take(pa.array(rows, pa.int64()))
     names = None if labels is None else [_label(value) for value in (categories or labels)]
@@ -96,9 +95,7 @@ def prepare(
         if anomaly.any():
             judged = quality(scores, anomaly, alerts, names, detector.alert_rate, threshold)
         else:
-            unjudged = (
-                f"All {n:,} records are labelled normal: with one kind alone there is nothing to tell apart."
-            )
+            unjudged = f"All {n:,} records are labelled normal: with one kind alone there is nothing to tell apart."
     counted = alerts if anomaly is None else alerts[~anomaly]
     kept = promise(detector.calibration_, detector.alert_rate, counted, anomaly is not None)
     return Content(
@@ -175,9 +172,7 @@ def _facts(summary: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("steps", "training steps"),
         ("seconds", "seconds"),
     )
-    return tuple(
-        (number(round(float(summary[key]), 1)), told) for key, told in wanted if summary.get(key) is not None
-    )
+    return tuple((number(round(float(summary[key]), 1)), told) for key, told in wanted if summary.get(key) is not None)
 
 
 def _columns(detector: "Detector", table: pa.Table) -> tuple[ColumnRow, ...]:
@@ -191,15 +186,9 @@ def _columns(detector: "Detector", table: pa.Table) -> tuple[ColumnRow, ...]:
             distinct, missing, example = "–", "–", "not in these records"
         else:
             distinct, missing = f"{row['distinct']:,}", percent(row["missing"] / n) if row["missing"] else "–"
-            example = (
-                " to ".join(text_of(end) for end in row["range"])
-                if row["range"]
-                else ", ".join(row["examples"])
-            )
+            example = " to ".join(text_of(end) for end in row["range"]) if row["range"] else ", ".join(row["examples"])
         notices = tuple(notice.removeprefix(f"column {column.name!r}: ") for notice in column.notices)
-        rows.append(
-            ColumnRow(column.name, str(column.kind), str(column.role), distinct, missing, example, notices)
-        )
+        rows.append(ColumnRow(column.name, str(column.kind), str(column.role), distinct, missing, example, notices))
     return tuple(rows)
 
 

@@ -58,11 +58,7 @@ def curve(expected: "Expected", seen: float | None, describe: str) -> Curve | No
         left, right = (min(low, seen) if seen else low), furthest * 1.4
     else:
         left, right = low, high
-        if (
-            seen is not None
-            and math.isfinite(seen)
-            and low - _FAR * (high - low) <= seen <= high + _FAR * (high - low)
-        ):
+        if seen is not None and math.isfinite(seen) and low - _FAR * (high - low) <= seen <= high + _FAR * (high - low):
             left, right = min(low, seen), max(high, seen)
         margin = 0.04 * (right - left)
         left, right = left - margin, right + margin
@@ -74,6 +70,4 @@ def curve(expected: "Expected", seen: float | None, describe: str) -> Curve | No
     x, height = x[inside], height[inside]
     if interval is not None:
         interval = (max(interval[0], left), min(interval[1], right))
-    return Curve(
-        x, height / height.max(), (left, right), logarithmic, linear_below, interval, at, beyond, describe
-    )
+    return Curve(x, height / height.max(), (left, right), logarithmic, linear_below, interval, at, beyond, describe)

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from unwonted.report.curves import Curve
 from unwonted.report.quality import Rates
 from unwonted.report.scores import Histogram, Training
-from unwonted.report.words import percent
+from unwonted.words import percent
 
 __all__ = ["expectation", "precision_recall", "roc", "scores", "training"]
 
@@ -85,9 +85,7 @@ def _markup(figure: Figure, describe: str) -> Markup:
             node.set("href", node.attrib.pop(_XLINK))
         if style := node.get("style"):
             style = re.sub(r"font-family: [^;]*;?\s*", "", style)
-            node.set(
-                "style", re.sub(r"#0[0-9a-f]{5}", lambda m: f"var(--{_COLOURS.get(m[0], 'ink')})", style)
-            )
+            node.set("style", re.sub(r"#0[0-9a-f]{5}", lambda m: f"var(--{_COLOURS.get(m[0], 'ink')})", style))
         for key in ("d", "x", "y", "transform"):
             if value := node.get(key):
                 node.set(key, re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.2f}", value).replace("\n", ""))

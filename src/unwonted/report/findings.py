@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from unwonted.report.curves import Curve, curve
-from unwonted.report.words import nats, number, percent, probability, text_of
+from unwonted.words import nats, number, percent, probability, text_of
 
 if TYPE_CHECKING:
     from unwonted.explain import Explanation, Reason
@@ -183,8 +183,7 @@ def _likely(reason: "Reason") -> tuple[Likely, ...]:
         known = dict(reason.expected.likely)
         shares.append((reason.seen, known.get(reason.seen, math.exp(-max(reason.surprise, 0.0)))))
     return tuple(
-        Likely(text, percent(share), min(100.0, max(0.8, 100 * share)), text == reason.seen)
-        for text, share in shares
+        Likely(text, percent(share), min(100.0, max(0.8, 100 * share)), text == reason.seen) for text, share in shares
     )
 
 
@@ -196,9 +195,7 @@ def _pairs(
     pairs = [
         Pair(name, seen, usual, seen != usual, name in telling)
         for name, seen, usual in (
-            (name, text_of(record[name]), _alike(record[name], nearest[name]))
-            for name in columns
-            if name in nearest
+            (name, text_of(record[name]), _alike(record[name], nearest[name])) for name in columns if name in nearest
         )
     ]
     return sorted(pairs, key=lambda pair: not pair.telling)

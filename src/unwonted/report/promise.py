@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from unwonted.calibrate import Calibration
-from unwonted.report.words import count, percent
+from unwonted.words import count, percent
 
 __all__ = ["Promise", "promise"]
 
@@ -29,9 +29,7 @@ class Promise:
     usual: bool
 
 
-def promise(
-    calibration: Calibration, alert_rate: float, counted: NDArray[np.bool_], labelled: bool
-) -> Promise | None:
+def promise(calibration: Calibration, alert_rate: float, counted: NDArray[np.bool_], labelled: bool) -> Promise | None:
     """Compares the realised alert share with the exact spread of it for as many new habitual records.
 
     With k = floor(rate·(n+1)) of n calibration records, the number of alerts among m further exchangeable
@@ -50,9 +48,7 @@ def promise(
     elif realised < low:
         verdict = "fewer than promised"
     else:
-        verdict = (
-            "more than promised: habits have changed" if labelled else "more than promised: worth a look"
-        )
+        verdict = "more than promised: habits have changed" if labelled else "more than promised: worth a look"
     top = max(1.25 * max(high, realised), 1e-9)
     return Promise(
         rate=percent(alert_rate),

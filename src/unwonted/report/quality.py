@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from unwonted.metrics import detection_by_category, evaluate
-from unwonted.report.words import percent
+from unwonted.words import percent
 
-__all__ = ["CategoryRow", "Quality", "Rates", "normal_mask", "quality"]
+__all__ = ["CategoryRow", "Quality", "Rates", "quality"]
 
 _POINTS = 400
 
@@ -61,9 +61,7 @@ def quality(
 ) -> Quality:
     """Metrics and curves of scores against labels; both classes have to occur."""
     finite = np.nan_to_num(scores, posinf=np.finfo(np.float64).max, neginf=np.finfo(np.float64).min)
-    measured: Mapping[str, Any] = evaluate(
-        finite, anomaly, alerts, alert_rate=alert_rate, threshold=threshold
-    )
+    measured: Mapping[str, Any] = evaluate(finite, anomaly, alerts, alert_rate=alert_rate, threshold=threshold)
     found = detection_by_category(alerts, finite, categories, ~anomaly)
     false_rate, true_rate, _ = roc_curve(anomaly, finite)
     precision, recall, _ = precision_recall_curve(anomaly, finite)
@@ -84,50 +82,21 @@ def quality(
             ("F1", f"{measured['f1']:.3f}", "harmonic mean of the two"),
         ),
         confusion=confusion,
-        roc=Rates(
-            *_thin(false_rate, true_rate), (flagged_normal, measured["recall"]), 0.5, f"ROC curve, {told}."
-        ),
+        roc=Rates(*_thin(false_rate, true_rate), (flagged_normal, measured["recall"]), 0.5, f"ROC curve, {told}."),
         precision_recall=Rates(
             *_thin(recall[::-1], precision[::-1]),
             point,
             float(anomaly.mean()),
             f"Precision-recall curve, average precision {measured['auprc']:.3f}.",
         ),
-        categories=tuple(
-            _category(row["category"], row["n"], row["alerts"], f"{row['auroc']:.3f}") for row in found
-        ),
+        categories=tuple(_category(row["category"], row["n"], row["alerts"], f"{row['auroc']:.3f}") for row in found),
         normal=_category("normal", normals, confusion["fp"], ""),
     )
-
-
-def normal_mask(labels: Sequence[Any], normal: Sequence[Any]) -> NDArray[np.bool_]:
-    """Which labels mean normal: 0, "0" and False are one value, as are 1, "1" and True.
-
-    >>> normal_mask([0, "0", False, "false", 1, None], [0]).tolist()
-    [True, True, True, True, False, False]
-    """
-    wanted = {_canonical(value) for value in normal}
-    return np.array([_canonical(value) in wanted for value in labels], dtype=bool)
 
 
 def _category(name: str, records: int, flagged: int, auroc: str) -> CategoryRow:
     share = flagged / records
     return CategoryRow(name, records, flagged, percent(share), 100 * share, auroc)
-
-
-def _canonical(value: Any) -> str | None:
-    if hasattr(value, "as_py"):
-        value = value.as_py()
-    if value is None:
-        return None
-    text = str(value).strip()
-    if text.lower() in ("false", "true"):
-        return str(int(text.lower() == "true"))
-    try:
-        size = float(text)
-    except ValueError:
-        return text
-    return str(int(size)) if size.is_integer() else text
 
 
 def _thin(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

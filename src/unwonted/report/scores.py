@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unwonted.report.words import count, nats, number
+from unwonted.words import count, nats, number
 
 __all__ = ["Histogram", "Training", "histogram", "training"]
 

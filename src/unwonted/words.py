@@ -98,9 +98,7 @@ def probability(value: float) -> str:
     ('0.043', '0.00036', '1')
     """
     if value >= 1e-5 or value == 0:
-        return (
-            f"{value:.{max(1, 1 - math.floor(math.log10(value)))}f}".rstrip("0").rstrip(".") if value else "0"
-        )
+        return f"{value:.{max(1, 1 - math.floor(math.log10(value)))}f}".rstrip("0").rstrip(".") if value else "0"
     return number(value)
 
 

@@ -1,0 +1,111 @@
+"""One fit: splits the records, trains, chooses and calibrates, each on records of its own."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from unwonted.encode import Encoder
+from unwonted.models.base import Model, in_padded_chunks
+from unwonted.progress import lines, silent
+from unwonted.schema import Schema
+from unwonted.split import folds, split_rows
+from unwonted.train import History, train
+
+if TYPE_CHECKING:
+    from unwonted.detector import Detector
+
+__all__ = ["SMALL", "Fitting"]
+
+Floats = NDArray[np.float64]
+
+SMALL = 300
+"""Records below which calibration uses K-fold scores."""
+FOLDS = 5
+
+
+class Fitting:
+    """One fit: splits the records, trains, chooses, calibrates, each on a part of its own."""
+
+    def __init__(
+        self, detector: "Detector", schema: Schema, records: pa.Table, rng: np.random.Generator, started: float
+    ) -> None:
+        self.detector, self.schema, self.records = detector, schema, records
+        self.seed, self.rng = int(rng.integers(2**31)), rng
+        self.device = detector._device()
+        limit = detector.max_time
+        self.deadline = math.inf if limit is None else started + limit
+        verbose = detector.verbose
+        self.report = verbose if callable(verbose) else lines() if verbose else silent
+        self.notices: list[str] = []
+
+    def by_split(self) -> None:
+        """Train, validation and calibration part; the usual way."""
+        split = split_rows(self.records, self.rng)
+        self.train_rows = split.train
+        self.encoder, self.model, self.history = self._trained(split.train, split.validation)
+        self.model.settle(self._surprise(self.model, self.encoder, split.validation))
+        self.calibration = self._scores(self._surprise(self.model, self.encoder, split.calibration))
+        self.counts = {
+            "train": len(split.train),
+            "validation": len(split.validation),
+            "calibration": len(split.calibration),
+        }
+
+    def by_folds(self) -> None:
+        """Each fold scored by a model that saw neither it nor, but for stopping, the fold after it."""
+        parts = folds(self.records, FOLDS, self.rng)
+        held_out, best = [], []
+        for i in range(len(parts)):
+            after = (i + 1) % len(parts)
+            rest = np.concatenate([part for j, part in enumerate(parts) if j not in (i, after)])
+            encoder, model, history = self._trained(rest, parts[after])
+            held_out.append(self._surprise(model, encoder, parts[i]))
+            best.append(history.best_step)
+        self.train_rows = np.arange(self.records.num_rows)
+        steps = int(np.median(best))
+        self.encoder, self.model, self.history = self._trained(self.train_rows, self.train_rows[:0], steps)
+        surprise = np.concatenate(held_out)
+        self.model.settle(surprise)
+        self.calibration = self._scores(surprise)
+        self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(surprise)}
+        self.notices.append(
+            f"with {len(surprise)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
+            f"approximate, where {SMALL} records or more would promise it"
+        )
+
+    def exemplars(self, most: int) -> pa.Table:
+        """At most so many training records, drawn from the less surprising ones."""
+        drawn = self.rng.permutation(self.train_rows)[: 2 * most]
+        if not len(drawn):
+            return self.records.slice(0, 0)
+        scores = self._scores(self._surprise(self.model, self.encoder, drawn))
+        ordinary = drawn[scores <= np.quantile(scores, 1 - self.detector.alert_rate)]
+        return self.records.take(np.sort(ordinary[:most]))
+
+    def _trained(
+        self, rows: NDArray[np.int64], validation: NDArray[np.int64], steps: int | None = None
+    ) -> tuple[Encoder, Model, History]:
+        learn = self.records.take(rows)
+        encoder = Encoder.fit(learn, self.schema)
+        model = self.detector._model(encoder, len(rows), self.seed).to(self.device)
+        plan = self.detector._plan(encoder, len(rows))
+        history = train(
+            model,
+            encoder.transform(learn).to(self.device),
+            encoder.transform(self.records.take(validation)).to(self.device),
+            plan if steps is None else plan.cut_to(steps),
+            seed=self.seed,
+            deadline=self.deadline,
+            report=self.report,
+        )
+        return encoder, model.eval(), history
+
+    def _surprise(self, model: Model, encoder: Encoder, rows: NDArray[np.int64]) -> Floats:
+        return in_padded_chunks(model, encoder.transform(self.records.take(rows)), self.device)
+
+    def _scores(self, surprise: Floats) -> Floats:
+        scores: Floats = self.model.pool(surprise).sum(1)
+        return scores
