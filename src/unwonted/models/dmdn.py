@@ -19,9 +19,9 @@ __all__ = ["DMDN"]
 Floats = NDArray[np.float64]
 
 STEPS = 30  # times the square root of the number of training records
-FEWEST_STEPS, MOST_STEPS = 200, 2000
-BATCH = 256
-LARGE = 20_000  # training records from which batches are twice as large
+FEWEST_STEPS, MOST_STEPS = 200, 2500
+BATCH, RATE = 256, 2e-3
+LARGE = 20_000  # training records from which batches, and the learning rate with them, are twice as large
 
 
 class DMDN(Detector):
@@ -104,7 +104,7 @@ class DMDN(Detector):
             raise DataError(f"target {constant[0]!r} is constant or empty in the training records; choose another")
         return MaskedMixture(
             encoder,
-            width=self.width or (64 if rows < 300 else 128 if rows < 3000 else 192),
+            width=self.width or (64 if rows < 300 else 128 if rows < 3000 else 256),
             depth=self.depth,
             components=self.components,
             targets=self._targets(),
@@ -114,4 +114,5 @@ class DMDN(Detector):
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
         steps = int(np.clip(STEPS * math.sqrt(rows), FEWEST_STEPS, MOST_STEPS))
-        return Plan(steps=steps, batch=BATCH if rows < LARGE else 2 * BATCH)
+        larger = 1 if rows < LARGE else 2
+        return Plan(steps=steps, batch=BATCH * larger, rate=RATE * larger)

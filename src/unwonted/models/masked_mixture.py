@@ -21,8 +21,6 @@ LARGEST_LOG_SCALE = 5.0
 LARGEST_LOGIT = 30.0
 CIRCLE_SCALE = 2.0  # largest σ on a circle of 2π, a third of the way round
 PARTITIONS = 4  # of the columns into two halves, each half scored given the other
-GROUPS = 8  # of a training batch; each hides columns of its own
-SMALLEST_GROUP = 32  # records
 SPREAD_FLOOR = 0.1  # nats
 NOISE = 0.05  # standard deviations
 
@@ -122,11 +120,9 @@ class MaskedMixture(Model):
             batch = self._with_noise(batch, generator)
         if self.chained:
             return self._over_contexts(batch).sum(1)
-        losses = []
-        for group in batch.chunks(max(SMALLEST_GROUP, len(batch) // GROUPS)):
-            hidden = self._random_hidden(generator)
-            losses.append(self._nats(group, hidden, hidden.nonzero().flatten()).sum(1))
-        return torch.cat(losses) * 2 / len(self.labels)
+        hidden = self._random_hidden(len(batch), generator).to(batch.codes.device)
+        nats = self._nats(batch, hidden, torch.arange(len(self.labels), device=hidden.device))
+        return (nats * hidden).sum(1) * 2 / len(self.labels)
 
     def surprise(self, batch: Encoded) -> Tensor:
         nats = self.part_surprise(batch)
@@ -203,7 +199,7 @@ class MaskedMixture(Model):
         return total
 
     def _nats(self, batch: Encoded, hidden: Tensor, asked: Tensor) -> Tensor:
-        """−log p of the asked parts (ascending) given what is not hidden (bool, parts); (n, asked)."""
+        """−log p of the asked parts (ascending) given what is not hidden, bool (n, parts) or (parts,); (n, asked)."""
         h = self.body(self._inputs(batch, hidden))
         logits, starts = self._outcomes(h, asked)
         part = self._dense(asked)[self.part_of_outcome]
@@ -286,12 +282,12 @@ class MaskedMixture(Model):
             values = values + moved * torch.randn(values.shape, generator=generator).to(values)
         return Encoded(batch.codes, values, batch.widths, inputs)
 
-    def _random_hidden(self, generator: Generator) -> Tensor:
-        """Which parts are hidden: a random share of the columns, at least one; bool (parts,)."""
+    def _random_hidden(self, n: int, generator: Generator) -> Tensor:
+        """Which parts each record hides: a random share of the columns, at least one; bool (n, parts)."""
         columns = len(self.centre)
-        hidden = torch.rand(columns, generator=generator) < torch.rand(1, generator=generator)
-        hidden[torch.randint(columns, (1,), generator=generator)] = True
-        return hidden.to(self.column_of_part.device)[self.column_of_part]
+        hidden = torch.rand(n, columns, generator=generator) < torch.rand(n, 1, generator=generator)
+        hidden[torch.arange(n), torch.randint(columns, (n,), generator=generator)] = True
+        return hidden[:, self.column_of_part.cpu()]
 
     def _dense(self, asked: Tensor) -> Tensor:
         """Position of each part among the asked ones, −1 for the others; (parts,)."""
