@@ -36,7 +36,7 @@ _CALIBRATION = "calibration.scores"
 _NETWORK = "network."
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a model file says of itself.
 
     Attributes:
@@ -47,7 +47,7 @@ class Manifest(msgspec.Struct, frozen=True):
         features: Number and names of the columns given to `fit`; no names for arrays.
         schema: Columns as understood.
         encoder: How columns become tensors.
-        rows: Number of records the model was built for.
+        architecture: The sizes of the network that followed from the table.
         history, summary, notices, stopped_by: Of the training.
         exemplars: Ordinary training records, kept to show the nearest one beside an alert.
         checksum: Of everything else in the file.
@@ -60,7 +60,7 @@ class Manifest(msgspec.Struct, frozen=True):
     features: tuple[int, tuple[str, ...] | None]
     schema: Schema
     encoder: Encoder
-    rows: int
+    architecture: dict[str, int]
     history: dict[str, list[float | None]]
     summary: dict[str, Any]
     notices: tuple[str, ...]
@@ -95,7 +95,7 @@ def save(detector: "Detector", path: str | Path) -> None:
         features=(detector.n_features_in_, None if names is None else tuple(names)),
         schema=detector.schema_,
         encoder=detector.encoder_,
-        rows=detector.summary_["train"],
+        architecture=detector.model_.architecture,
         history={key: [x if math.isfinite(x) else None for x in values] for key, values in detector.history_.items()},
         summary=detector.summary_,
         notices=detector.notices_,
@@ -168,7 +168,8 @@ def _detector(manifest: Manifest, tensors: dict[str, np.ndarray]) -> "Detector":
     if manifest.features[1] is not None:
         detector.feature_names_in_ = np.array(manifest.features[1], dtype=object)
     detector.schema_, detector.encoder_ = manifest.schema, manifest.encoder
-    detector.model_ = detector._model(manifest.encoder, manifest.rows, seed=0)
+    sized = model_class(manifest.model)(**(manifest.config | manifest.architecture))
+    detector.model_ = sized._model(manifest.encoder, manifest.summary["train"], seed=0)
     weights = {
         key.removeprefix(_NETWORK): torch.from_numpy(value)
         for key, value in tensors.items()

@@ -22,6 +22,9 @@ FARTHEST = 1e300
 class Model(nn.Module, ABC):
     """A trainable density of encoded records. All that scoring needs is in parameters and buffers."""
 
+    architecture: dict[str, int]
+    """Constructor arguments of the detector that fix the size of the network, as chosen for this table."""
+
     @abstractmethod
     def loss(self, batch: Encoded, generator: Generator) -> Tensor:
         """Training loss of each record, in nats, shape (n,)."""

@@ -75,6 +75,7 @@ class MaskedMixture(Model):
         super().__init__()
         parts = encoder.parts
         generator = Generator().manual_seed(seed)
+        self.architecture = {"width": width, "depth": depth, "components": components}
         self.components, self.chained = components, bool(targets)
         self.standardise = standardise and not targets
         self.labels = tuple(part.label for part in parts)
