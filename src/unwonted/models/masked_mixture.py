@@ -16,7 +16,7 @@ from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPar
 
 __all__ = ["MaskedMixture"]
 
-LEAST_SCALE = 1e-2  # of a component, in standard deviations of the column
+LEAST_SCALE = 0.1  # of a component, in standard deviations of the column
 LARGEST_LOG_SCALE = 5.0
 LARGEST_LOGIT = 30.0
 CIRCLE_SCALE = 2.0  # largest σ on a circle of 2π, a third of the way round
