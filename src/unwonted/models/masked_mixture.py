@@ -47,6 +47,8 @@ class MaskedMixture(Model):
     values is the regularisation of Rothfuss et al. (2019).
     """
 
+    sizes: Tensor
+    starts: Tensor
     part_of_outcome: Tensor
     part_of_input: Tensor
     noisy: Tensor
@@ -88,6 +90,8 @@ class MaskedMixture(Model):
 
         every = torch.arange(len(parts))
         fixed("column_of_part", torch.tensor(encoder.column_of_part))
+        fixed("sizes", sizes)
+        fixed("starts", sizes.cumsum(0) - sizes)
         fixed("part_of_outcome", every.repeat_interleave(sizes))
         fixed("part_of_input", every.repeat_interleave(inputs))
         fixed("noisy", torch.tensor([kind != "circle" for kind in self.kinds]).repeat_interleave(inputs))
@@ -203,13 +207,12 @@ class MaskedMixture(Model):
         """−log p of the asked parts (ascending) given what is not hidden, bool (n, parts) or (parts,); (n, asked)."""
         h = self.body(self._inputs(batch, hidden))
         logits, starts = self._outcomes(h, asked)
-        part = self._dense(asked)[self.part_of_outcome]
-        part = part[part >= 0]
+        part = torch.arange(len(asked), device=asked.device).repeat_interleave(self.sizes[asked])
         # Logits are bounded, so a plain sum of exponentials is safe; one product sums all parts at once.
         log_total = (logits.exp() @ functional.one_hot(part, len(asked)).to(logits.dtype)).log()
         codes = batch.codes[:, asked]
         outcome = starts + codes.clamp(min=0)
-        share = self.shared[self._rows(asked, self.part_of_outcome)]
+        share = self.shared[self._outcome_rows(asked)]
         log_p = logits.gather(1, outcome) + share[outcome] - log_total
         slots = self.slot[asked]
         place = (slots >= 0).nonzero().flatten()
@@ -225,9 +228,9 @@ class MaskedMixture(Model):
 
     def _outcomes(self, h: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """Bounded logits of the asked parts' outcomes, one after the other, and where each part's start."""
-        rows = self._rows(asked, self.part_of_outcome)
+        rows = self._outcome_rows(asked)
         logits = functional.linear(h, self.outcome_head.weight[rows], self.outcome_head.bias[rows])
-        sizes = torch.bincount(self.part_of_outcome, minlength=len(self.slot))[asked]
+        sizes = self.sizes[asked]
         return LARGEST_LOGIT * torch.tanh(logits / LARGEST_LOGIT), sizes.cumsum(0) - sizes
 
     def _mixtures(self, h: Tensor, asked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -267,10 +270,8 @@ class MaskedMixture(Model):
     def _inputs(self, batch: Encoded, hidden: Tensor) -> Tensor:
         """The visible features and one-hot outcomes, (n, inputs + outcomes)."""
         visible = (~hidden & (batch.codes != NOVEL)).to(batch.inputs.dtype)
-        starts = torch.bincount(self.part_of_outcome, minlength=len(self.slot)).cumsum(0)
-        starts = starts - torch.bincount(self.part_of_outcome, minlength=len(self.slot))
         outcomes = visible.new_zeros(len(batch), len(self.part_of_outcome))
-        outcomes.scatter_(1, starts + batch.codes.clamp(min=0), visible)
+        outcomes.scatter_(1, self.starts + batch.codes.clamp(min=0), visible)
         return torch.cat([batch.inputs * visible[:, self.part_of_input], outcomes], 1)
 
     def _with_noise(self, batch: Encoded, generator: Generator) -> Encoded:
@@ -290,14 +291,9 @@ class MaskedMixture(Model):
         hidden[torch.arange(n), torch.randint(columns, (n,), generator=generator)] = True
         return hidden[:, self.column_of_part.cpu()]
 
-    def _dense(self, asked: Tensor) -> Tensor:
-        """Position of each part among the asked ones, −1 for the others; (parts,)."""
-        dense = torch.full_like(self.slot, -1)
-        dense[asked] = torch.arange(len(asked), device=asked.device)
-        return dense
-
-    def _rows(self, asked: Tensor, part_of_row: Tensor) -> Tensor:
-        return (self._dense(asked)[part_of_row] >= 0).nonzero().flatten()
+    def _outcome_rows(self, asked: Tensor) -> Tensor:
+        """Positions of the asked parts' outcomes among all."""
+        return torch.isin(self.part_of_outcome, asked).nonzero().flatten()
 
 
 def _kind(part: Part) -> str:

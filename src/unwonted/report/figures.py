@@ -155,7 +155,7 @@ def scores(histogram: Histogram, name: str = "scores") -> Markup:
         axes.yaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
-        axes.set_xlabel("score, in nats")
+        axes.set_xlabel("score")
         axes.set_ylabel("share of records")
         if edges[0] <= histogram.threshold <= edges[-1]:
             axes.plot([histogram.threshold] * 2, [floor, top], color=ACCENT, linewidth=1.1, dashes=(3, 2))

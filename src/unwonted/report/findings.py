@@ -99,7 +99,7 @@ def findings(
 
     Args:
         explanations: one a record, strangest first.
-        contributions: `(n, d)`, the same records' contributions, in nats.
+        contributions: `(n, d)`, the same records' contributions to the score.
         columns: the `d` column names.
         table: the whole table the records came from.
         rows: the records' positions in it.
