@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unwonted import artifact, explain
 from unwonted.calibrate import Calibration
-from unwonted.encode import Encoded, Encoder
+from unwonted.encode import Encoder
 from unwonted.errors import DataError
 from unwonted.explain import Explanation
 from unwonted.fitting import SMALL, Fitting
@@ -150,7 +150,8 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def surprise(self, X: Any) -> Floats:
         """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
-        encoded = self._encoded(X)
+        records = self._selected(X)
+        encoded = self.encoder_.transform(records)
         if not len(encoded):
             return np.empty((0, len(self.columns_)))
         device = self._device()
@@ -187,19 +188,17 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def explain(self, X: Any, top: int = 3) -> list[Explanation]:
         """For each record its `top` columns by contribution: seen, expected, and the nearest normal record."""
-        check_is_fitted(self, "model_")
-        records, _ = self.schema_.select(self._table(X))
-        return explain.explain(self, records, top)
+        return explain.explain(self, self._selected(X), top)
 
     def save(self, path: str | Path) -> None:
         """Writes the detector to one safetensors file, whole or not at all; see `unwonted.load`."""
         check_is_fitted(self, "model_")
         artifact.save(self, path)
 
-    def _encoded(self, X: Any) -> Encoded:
+    def _selected(self, X: Any) -> pa.Table:
+        """The schema's features of X, once the detector is fitted."""
         check_is_fitted(self, "model_")
-        records, _ = self.schema_.select(self._table(X))
-        return self.encoder_.transform(records)
+        return self.schema_.select(self._table(X))[0]
 
     def _device(self) -> torch.device:
         if self.device not in ("auto", "cpu", "cuda"):
