@@ -47,11 +47,11 @@ class Memory(Model):
         nothing = batch.values[:, :0]
         return nothing, (nothing, nothing, nothing)
 
-    def pool(self, surprise: Floats) -> Floats:
-        return surprise
+    def pool(self, evidence: Floats) -> Floats:
+        return evidence[..., 0]
 
-    def settle(self, surprise: Floats) -> None:
-        self.settled += len(surprise)
+    def settle(self, evidence: Floats) -> None:
+        self.settled += len(evidence)
 
     def culprit(self, batch: Encoded) -> str:
         return "nothing"

@@ -42,7 +42,8 @@ def test_the_interval_covers_what_it_says(column: str, expected: list[dict[str, 
     values = linked(200, seed=1)[column].to_numpy()
     ends = np.array([one[column].interval for one in expected])
     covered = (ends[:, 0] <= values) & (values <= ends[:, 1])
-    assert 0.88 <= covered.mean() <= 0.995
+    # Around z's branches the narrowest component there may be is wider than their noise.
+    assert 0.88 <= covered.mean() <= (1 if column == "z" else 0.995)
     # The others do tell: the interval is narrower than that of all values together.
     assert np.median(ends[:, 1] - ends[:, 0]) < (1.2 if column == "z" else 0.8) * np.ptp(values)
 

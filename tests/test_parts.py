@@ -122,15 +122,13 @@ def test_far_out_values_stay_in_order_and_inputs_within_the_training_range() -> 
 def test_heavy_tails_over_nine_orders_of_magnitude_are_drawn_in() -> None:
     x = np.random.default_rng(0).lognormal(8, 5, 2000)
     part = NumericPart.fit("sload", x)
-    assert part.heavy
-    assert np.abs(part.scaled(x)).max() < 15
-    assert not NumericPart.fit("x", normal()).heavy
+    assert np.abs(part.scaled(x)).max() < 10
+    assert np.quantile(np.abs(part.scaled(x) - part.scaled(np.median(x)[None])), 0.25) > 0.02
 
 
 def test_the_width_of_a_bin_is_that_of_one_step_of_the_resolution() -> None:
     x = np.round(np.random.default_rng(0).lognormal(3, 2, 1000))
     part = NumericPart.fit("n", x)
-    assert part.heavy
     for value in (0.0, 1.0, 40.0, x.max(), 1e6 * x.max()):
         ends = part.scaled(np.array([value - part.resolution / 2, value + part.resolution / 2]))
         assert part.widths(np.array([value]))[0] == pytest.approx(ends[1] - ends[0], rel=1e-3, abs=1e-9)

@@ -360,7 +360,10 @@ def check_gradients(subject: Subject) -> None:
 
 
 def check_training_helps(subject: Subject) -> None:
-    """Trained beats untrained, in the loss of held-out records and in telling strange ones, over seeds."""
+    """Trained beats untrained, in the loss of held-out records and in telling strange ones, over seeds.
+
+    Strange ones are told by the sum of the surprises: what else a score rests on may need no training.
+    """
     held_out, strange = ordinary_records(300, seed=3), strange_records(150, seed=4)
     truth = np.repeat([0, 1], [held_out.num_rows, strange.num_rows])
     losses: list[float] = []
@@ -369,11 +372,10 @@ def check_training_helps(subject: Subject) -> None:
         detector = subject.fitted if seed == 0 else subject.make(seed).fit(subject.records)
         both = [_encoded(detector, records) for records in (held_out, strange)]
         untrained = _untrained(detector, seed).eval()
-        untrained.settle(in_padded_chunks(untrained, both[0], CPU))
         for model in (untrained, detector.model_):
             with torch.no_grad():
                 losses.append(float(model.loss(both[0], torch.Generator().manual_seed(0)).mean()))
-            scores = [model.pool(in_padded_chunks(model, part, CPU)).sum(1) for part in both]
+            scores = [in_padded_chunks(model, part, CPU)[..., 0].sum(1) for part in both]
             aurocs.append(roc_auc_score(truth, np.concatenate(scores)))
     before, after = np.reshape(losses, (SEEDS, 2)).T
     spread = max(before.std(ddof=1), after.std(ddof=1))

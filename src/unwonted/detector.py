@@ -150,19 +150,12 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def surprise(self, X: Any) -> Floats:
         """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
-        records = self._selected(X)
-        encoded = self.encoder_.transform(records)
-        if not len(encoded):
-            return np.empty((0, len(self.columns_)))
-        device = self._device()
-        nats = in_padded_chunks(self.model_.to(device), encoded, device)
-        self.model_.cpu()
-        return nats
+        return self._evidence(self._selected(X))[..., 0]
 
     def contributions(self, X: Any) -> Floats:
         """What each column adds to the anomaly score, shape (n, columns); rows sum to `anomaly_score`."""
-        surprise = self.surprise(X)
-        return self.model_.pool(surprise)
+        evidence = self._evidence(self._selected(X))
+        return self.model_.pool(evidence)
 
     def anomaly_score(self, X: Any) -> Floats:
         """How improbable each record is, shape (n,): higher is stranger."""
@@ -194,6 +187,16 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """Writes the detector to one safetensors file, whole or not at all; see `unwonted.load`."""
         check_is_fitted(self, "model_")
         artifact.save(self, path)
+
+    def _evidence(self, records: pa.Table) -> Floats:
+        """What the scores of selected records rest on; see `Model.evidence`."""
+        encoded = self.encoder_.transform(records)
+        if not len(encoded):
+            return np.empty((0, len(self.columns_), 1))
+        device = self._device()
+        found = in_padded_chunks(self.model_.to(device), encoded, device)
+        self.model_.cpu()
+        return found
 
     def _selected(self, X: Any) -> pa.Table:
         """The schema's features of X, once the detector is fitted."""

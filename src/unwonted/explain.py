@@ -83,8 +83,8 @@ class Explanation(msgspec.Struct, frozen=True):
 def explain(detector: "Detector", records: pa.Table, top: int) -> list[Explanation]:
     """Explains selected records; see `Detector.explain`."""
     encoder = detector.encoder_
-    surprise = detector.surprise(records)
-    contributions = detector.model_.pool(surprise)
+    evidence = detector._evidence(records)
+    surprise, contributions = evidence[..., 0], detector.model_.pool(evidence)
     scores = contributions.sum(1)
     p_values = detector.calibration_.p_values(scores)
     encoded = encoder.transform(records)

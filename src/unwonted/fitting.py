@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from torch import Generator
 
 from unwonted.encode import Encoder
 from unwonted.models.base import Model, in_padded_chunks
@@ -46,8 +47,8 @@ class Fitting:
         split = split_rows(self.records, self.rng)
         self.train_rows = split.train
         self.encoder, self.model, self.history = self._trained(split.train, split.validation)
-        self.model.settle(self._surprise(self.model, self.encoder, split.validation))
-        self.calibration = self._scores(self._surprise(self.model, self.encoder, split.calibration))
+        self.model.settle(self._evidence(self.model, self.encoder, split.validation))
+        self.calibration = self._scores(self._evidence(self.model, self.encoder, split.calibration))
         self.counts = {
             "train": len(split.train),
             "validation": len(split.validation),
@@ -62,17 +63,17 @@ class Fitting:
             after = (i + 1) % len(parts)
             rest = np.concatenate([part for j, part in enumerate(parts) if j not in (i, after)])
             encoder, model, history = self._trained(rest, parts[after])
-            held_out.append(self._surprise(model, encoder, parts[i]))
+            held_out.append(self._evidence(model, encoder, parts[i]))
             best.append(history.best_step)
         self.train_rows = np.arange(self.records.num_rows)
         steps = int(np.median(best))
         self.encoder, self.model, self.history = self._trained(self.train_rows, self.train_rows[:0], steps)
-        surprise = np.concatenate(held_out)
-        self.model.settle(surprise)
-        self.calibration = self._scores(surprise)
-        self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(surprise)}
+        evidence = np.concatenate(held_out)
+        self.model.settle(evidence)
+        self.calibration = self._scores(evidence)
+        self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(evidence)}
         self.notices.append(
-            f"with {len(surprise)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
+            f"with {len(evidence)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
             f"approximate, where {SMALL} records or more would promise it"
         )
 
@@ -81,7 +82,7 @@ class Fitting:
         drawn = self.rng.permutation(self.train_rows)[: 2 * most]
         if not len(drawn):
             return self.records.slice(0, 0)
-        scores = self._scores(self._surprise(self.model, self.encoder, drawn))
+        scores = self._scores(self._evidence(self.model, self.encoder, drawn))
         ordinary = drawn[scores <= np.quantile(scores, 1 - self.detector.alert_rate)]
         return self.records.take(np.sort(ordinary[:most]))
 
@@ -92,20 +93,22 @@ class Fitting:
         encoder = Encoder.fit(learn, self.schema)
         model = self.detector._model(encoder, len(rows), self.seed).to(self.device)
         plan = self.detector._plan(encoder, len(rows))
+        encoded = encoder.transform(learn).to(self.device)
         history = train(
             model,
-            encoder.transform(learn).to(self.device),
+            encoded,
             encoder.transform(self.records.take(validation)).to(self.device),
             plan if steps is None else plan.cut_to(steps),
             seed=self.seed,
             deadline=self.deadline,
             report=self.report,
         )
+        model.remember(encoded, Generator().manual_seed(self.seed))
         return encoder, model.eval(), history
 
-    def _surprise(self, model: Model, encoder: Encoder, rows: NDArray[np.int64]) -> Floats:
+    def _evidence(self, model: Model, encoder: Encoder, rows: NDArray[np.int64]) -> Floats:
         return in_padded_chunks(model, encoder.transform(self.records.take(rows)), self.device)
 
-    def _scores(self, surprise: Floats) -> Floats:
-        scores: Floats = self.model.pool(surprise).sum(1)
+    def _scores(self, evidence: Floats) -> Floats:
+        scores: Floats = self.model.pool(evidence).sum(1)
         return scores

@@ -25,7 +25,10 @@ class ResidualMLP(nn.Module):
         self.last = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.first(x)
+        return self.beyond_first(self.first(x))
+
+    def beyond_first(self, h: Tensor) -> Tensor:
+        """The output, from that of the first layer."""
         for block in self.blocks:
             h = h + block(h)
         return functional.silu(self.last(h))

@@ -27,7 +27,9 @@ MAX_CATEGORIES = 256
 ATOM_SHARE = 0.01
 VICINITY = 0.15
 DISTINCT_SHARE = 0.5
-HEAVY_TAIL = 20.0
+LINEAR_SHARE = 10.0
+MOST_SPREADS = 3.0
+FAR_FROM_ZERO = 100.0
 FINEST = 1e-6
 FURTHEST = 1e8
 NEAREST_RANK = 0.002
@@ -108,7 +110,10 @@ class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
 
 
 class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
-    """A number: z = (x − centre)/scale, drawn in by asinh where its tail is heavy, then standardised.
+    """A number on a bent axis: asinh((x − centre)/scale), linear near the centre and logarithmic far out, standardised.
+
+    Amounts and counts are told apart by their ratios: the centre is zero, unless zero lies far from all values. The
+    scale is a tenth of what all but one value in a thousand stay below, but from one to three times the robust spread.
 
     Values that stand out by their frequency (zeros, codes) are atoms, outcomes of their own. A column that has
     any, or in which most values repeat, is wholly mass: each value stands for a bin as wide as the column's
@@ -116,9 +121,8 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
 
     Attributes:
         column: The column it was read from.
-        centre, scale: Median and robust spread, in the column's unit.
-        heavy: Whether asinh is applied.
-        mean, deviation: Of the values after that.
+        centre, scale: In the column's unit.
+        mean, deviation: Of the values on the bent axis.
         low, high: Range of the scaled training values; what a model reads is held within it.
         resolution: Width of a bin in the column's unit; 0 for density.
         atoms: Values that have an outcome of their own, ascending.
@@ -130,7 +134,6 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
     column: str
     centre: float
     scale: float
-    heavy: bool
     mean: float
     deviation: float
     low: float
@@ -159,11 +162,9 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         values, counts = np.unique(known, return_counts=True)
         finite = np.abs(values) < INFINITE
         numbers, sizes = values[finite], counts[finite]
-        centre, scale = _robust_location(np.repeat(numbers, sizes))
-        with np.errstate(over="ignore"):
-            heavy = bool(len(numbers)) and float(np.abs((numbers - centre) / scale).max()) > HEAVY_TAIL
+        centre, scale = _bend(np.repeat(numbers, sizes))
         raw = cls(
-            column, centre, scale, heavy, 0.0, 1.0, -1.0, 1.0, 0.0, (),
+            column, centre, scale, 0.0, 1.0, -1.0, 1.0, 0.0, (),
             bool(np.isnan(x).any()), _gap_novelty(x), (), (),
         )  # fmt: skip
         t = raw.scaled(numbers) if len(numbers) else np.zeros(1)
@@ -192,14 +193,14 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         """Standardised values, shape (n,); ±inf and overflows stop at ±FURTHEST, gaps are 0."""
         with np.errstate(over="ignore", invalid="ignore"):
             z = (x - self.centre) / self.scale
-            t = ((np.arcsinh(z) if self.heavy else z) - self.mean) / self.deviation
+            t = (np.arcsinh(z) - self.mean) / self.deviation
         return np.nan_to_num(np.clip(t, -FURTHEST, FURTHEST), nan=0.0)
 
     def original(self, t: Floats) -> Floats:
         """The inverse of `scaled`."""
         z = np.asarray(t, dtype=np.float64) * self.deviation + self.mean
         with np.errstate(over="ignore"):
-            return self.centre + self.scale * (np.sinh(z) if self.heavy else z)
+            return self.centre + self.scale * np.sinh(z)
 
     def codes(self, x: Floats) -> Codes:
         """The outcome of each value, shape (n,)."""
@@ -228,7 +229,7 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         # Far out the bin is narrower than a float64 can tell: take the slope of the scaling instead.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             z = (x - self.centre) / self.scale
-            slope = (1 / np.sqrt(1 + z * z) if self.heavy else np.ones_like(z)) / self.deviation
+            slope = 1 / np.hypot(1, z) / self.deviation
         narrow = self.resolution / self.scale * slope
         return np.maximum(np.where(widths > 1e-9, widths, np.nan_to_num(narrow)), 1e-12)
 
@@ -311,18 +312,25 @@ def _stand_out(t: Floats, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     return stand_out
 
 
-def _robust_location(x: Floats) -> tuple[float, float]:
-    """Median, and the spread of the denser side of it: of two habits far apart, neither is squeezed to a point."""
+def _bend(x: Floats) -> tuple[float, float]:
+    """Where the axis of a number has its centre, and from how far off on it is logarithmic."""
     if not len(x):
         return 0.0, 1.0
-    p10, p25, centre, p75, p90 = np.percentile(x, [10, 25, 50, 75, 90]).tolist()
+    p10, p25, median, p75, p90 = np.percentile(x, [10, 25, 50, 75, 90]).tolist()
+    near_zero = float(x.max() / 2 - x.min() / 2) * FAR_FROM_ZERO > abs(median)
+    centre = 0.0 if near_zero else median
+    far = np.abs(x / 2 - centre / 2) * 2
+    reach = float(np.percentile(far, 99.9)) or float(far.max())
+    # The denser side's, so that of two habits far apart neither is squeezed to a point.
+    sides = [side for side in (median - p25, p75 - median) if side > 0]
     largest = float(np.abs(x).max()) or 1.0
-    sides = [side for side in (centre - p25, p75 - centre) if side > 0]
     candidates = (1.4826 * min(sides, default=0.0), (p90 - p10) / 2.563, float(np.std(x / largest)) * largest)
     # Less than this of the largest value is rounding, and cannot be divided by.
     least = FINEST**2 * largest
     spread = next((spread for spread in candidates if np.isfinite(spread) and spread > least), None)
-    return centre, spread or abs(centre) or 1.0
+    if spread is None:
+        return centre, reach or 1.0
+    return centre, max(spread, min(reach / LINEAR_SHARE, spread * MOST_SPREADS))
 
 
 def _normal_scores(values: Floats, counts: ArrayLike, most: int = 256) -> tuple[Floats, Floats]:

@@ -100,7 +100,7 @@ def train(
     assert isinstance(model, nn.Module)
     generator = Generator().manual_seed(seed)
     model.train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.decay)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.decay, fused=True)
     history, best, best_weights = History(), math.inf, None
     started, epoch_losses, order = time.monotonic(), [], torch.empty(0, dtype=torch.long)
     every = max(1, plan.steps // plan.epochs)

@@ -100,6 +100,7 @@ def _inspect_model(path: Path, terminal: Terminal) -> None:
         "promised_share": promise.mean,
         "smallest_alert_rate": detector.calibration_.smallest_rate,
         "training_records_kept": detector.exemplars_.num_rows,
+        "training_records_in_memory": manifest.architecture.get("memory", 0),
     }
     columns = [
         {"name": c.name, "kind": c.kind.value, "role": c.role.value, "notices": list(c.notices)}
@@ -115,10 +116,14 @@ def _inspect_model(path: Path, terminal: Terminal) -> None:
         [(c["name"], c["kind"], c["role"], _noticed(c)) for c in columns],
     )
     terminal.lines("")
-    kept = detector.exemplars_.num_rows
+    kept = {
+        "in readable form": facts["training_records_kept"],
+        "as scaled numbers": facts["training_records_in_memory"],
+    }
+    held = " and ".join(f"{count:,} training records {how}" for how, count in kept.items() if count)
     terminal.lines(
-        f"The file holds {kept:,} training records in readable form, and the categories that training saw."
-        if kept
+        f"The file holds {held}, and the categories that training saw."
+        if held
         else "The file holds no training record, but the categories that training saw."
     )
     others = [notice for notice in manifest.notices if notice not in manifest.schema.notices]

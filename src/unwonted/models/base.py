@@ -46,13 +46,20 @@ class Model(nn.Module, ABC):
             empty for categories.
         """
 
-    @abstractmethod
-    def pool(self, surprise: Floats) -> Floats:
-        """What each column contributes to the anomaly score, shape (n, columns); the score is their sum."""
+    def evidence(self, batch: Encoded) -> Tensor:
+        """What the score rests on, shape (n, columns, kinds): the surprise first, then what else a model has."""
+        return self.surprise(batch).unsqueeze(-1)
 
     @abstractmethod
-    def settle(self, surprise: Floats) -> None:
-        """Fixes, after training, what pooling needs to know of the surprise of held-out records."""
+    def pool(self, evidence: Floats) -> Floats:
+        """What each column contributes to the anomaly score, shape (n, columns); the score is their sum."""
+
+    def remember(self, records: Encoded, generator: Generator) -> None:
+        """Keeps, after training, what the model needs of the training records themselves; mostly nothing."""
+
+    @abstractmethod
+    def settle(self, evidence: Floats) -> None:
+        """Fixes, after training, what pooling needs to know of the evidence on held-out records."""
 
     @abstractmethod
     def culprit(self, batch: Encoded) -> str:
@@ -60,21 +67,21 @@ class Model(nn.Module, ABC):
 
 
 def in_padded_chunks(model: Model, records: Encoded, device: torch.device) -> Floats:
-    """The surprise of many records, finite, shape (n, columns).
+    """The evidence on many records, finite, shape (n, columns, kinds).
 
     All chunks have one size, the last one padded: a record's figures depend on the record alone, to the bit.
     Chunks are shared out among threads, each of which computes on one core: the operations are too small to split.
     """
 
     @torch.no_grad()
-    def surprise(chunk: Encoded) -> Tensor:
-        return model.surprise(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu()
+    def evidence(chunk: Encoded) -> Tensor:
+        return model.evidence(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu()
 
     threads = torch.get_num_threads()
     chunks = list(records.chunks(CHUNK))
     try:
         with ThreadPoolExecutor(min(threads, len(chunks)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            nats = torch.cat(list(pool.map(surprise, chunks))).double()
+            found = torch.cat(list(pool.map(evidence, chunks))).double()
     finally:
         torch.set_num_threads(threads)
-    return nats.nan_to_num(nan=FARTHEST, posinf=FARTHEST).numpy()
+    return found.nan_to_num(nan=FARTHEST, posinf=FARTHEST).numpy()

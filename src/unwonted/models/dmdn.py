@@ -18,27 +18,36 @@ __all__ = ["DMDN"]
 
 Floats = NDArray[np.float64]
 
-STEPS = 30  # times the square root of the number of training records
-FEWEST_STEPS, MOST_STEPS = 200, 2500
-BATCH, RATE = 256, 2e-3
-LARGE = 20_000  # training records from which batches, and the learning rate with them, are twice as large
+STEPS = 40  # times the square root of the number of training records
+FEWEST_STEPS, MOST_STEPS = 200, 4000
+BATCH, RATE = 256, 4e-3
+WIDTHS = {300: 64, 3000: 128, 20_000: 256}  # below so many training records
+WIDEST = 384
 
 
 class DMDN(Detector):
     """Deep mixture density network: scores a record by −log p of its columns under learned Gaussian mixtures.
 
     `DMDN()` takes every column as behaviour: one network learns p(hidden columns | visible columns) for random
-    choices of what is hidden, and scores each column given fixed random halves of the others. The surprise of
-    column j, s_j (nats), is pooled to the anomaly score Σ_j log(1 + exp z_j), z_j = (s_j − m_j)/(d_j + 0.1), with
-    mean m_j and standard deviation d_j over held-out records: a documented surrogate, so that columns of pure noise
-    do not drown the telling ones, nor many ordinary columns a strange one. `DMDN(target=["bytes_out"])` gives
-    the exact −log p(target columns | all others), several targets by the chain rule in the order given.
+    choices of what is hidden. The columns are shared out among eight blocks, and s_j (nats) is the surprise of
+    column j given all other blocks. A record's score has two parts, a documented surrogate of −log p(x):
+
+        Σ_j log(1 + exp z_j) / d  +  r / e,    z_j = (s_j − m_j)/(d_j + 0.1),
+
+    with mean m_j and standard deviation d_j of the surprise over held-out records, so that columns of pure noise do
+    not drown the telling ones, nor many ordinary columns a strange one; and r the distance from the nearest records
+    of training (see `Memory`), where the network smooths over fine structure. d and e are the standard deviations of
+    either part over the same records, so that both count alike.
+
+    `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
+    rule in the order given; nothing else is in the score then.
 
     Args:
         target: Columns whose density is wanted given all others; none for all columns.
         pooling: "standardised" as above, or "sum", Σ_j s_j. With targets it is always the sum.
         components: Gaussians a column, K.
         width, depth: Of the network; a width of None follows the number of records.
+        memory: The most training records to keep for r, drawn at random; with 0 the surprise alone is the score.
         alert_rate, schema, ignore, exemplars, device, max_time, random_state, verbose: See `Detector`.
 
     Source: the DMDN paper (arXiv 2505.08220), equations 1 to 3.
@@ -55,9 +64,10 @@ class DMDN(Detector):
         target: Sequence[str] | str | None = None,
         *,
         pooling: str = "standardised",
-        components: int = 6,
+        components: int = 4,
         width: int | None = None,
-        depth: int = 2,
+        depth: int = 1,
+        memory: int = 16_384,
         alert_rate: float = 0.05,
         schema: Overrides | None = None,
         ignore: Sequence[str] = (),
@@ -82,6 +92,7 @@ class DMDN(Detector):
         self.components = components
         self.width = width
         self.depth = depth
+        self.memory = memory
 
     def log_density(self, X: Any) -> Floats:
         """log p(target columns | all others), in nats, shape (n,): exact, up to the constant of the columns' units.
@@ -97,6 +108,8 @@ class DMDN(Detector):
         return (self.target,) if isinstance(self.target, str) else tuple(self.target or ())
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> MaskedMixture:
+        if self.memory < 0:
+            raise DataError(f"memory={self.memory} is below 0; give the most training records to keep, 0 for none")
         if self.pooling not in ("standardised", "sum"):
             raise DataError(f"pooling {self.pooling!r} does not exist; choose of standardised, sum")
         constant = [name for name in self._targets() if name not in encoder.columns]
@@ -104,15 +117,15 @@ class DMDN(Detector):
             raise DataError(f"target {constant[0]!r} is constant or empty in the training records; choose another")
         return MaskedMixture(
             encoder,
-            width=self.width or (64 if rows < 300 else 128 if rows < 3000 else 256),
+            width=self.width or next((width for below, width in WIDTHS.items() if rows < below), WIDEST),
             depth=self.depth,
             components=self.components,
             targets=self._targets(),
             standardise=self.pooling == "standardised",
+            memory=min(self.memory, rows) if self.pooling == "standardised" and not self._targets() else 0,
             seed=seed,
         )
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
         steps = int(np.clip(STEPS * math.sqrt(rows), FEWEST_STEPS, MOST_STEPS))
-        larger = 1 if rows < LARGE else 2
-        return Plan(steps=steps, batch=BATCH * larger, rate=RATE * larger)
+        return Plan(steps=steps, batch=BATCH, rate=RATE)

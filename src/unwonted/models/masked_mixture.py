@@ -11,6 +11,8 @@ from torch.nn import functional
 from unwonted.density import mixture_log_density, mixture_log_mass, wrapped_mixture_log_density
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import Floats, Model
+from unwonted.models.memory import Memory
+from unwonted.models.reading import Reading
 from unwonted.nets import ResidualMLP, initialise
 from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart, Part
 
@@ -20,9 +22,11 @@ LEAST_SCALE = 0.1  # of a component, in standard deviations of the column
 LARGEST_LOG_SCALE = 5.0
 LARGEST_LOGIT = 30.0
 CIRCLE_SCALE = 2.0  # largest σ on a circle of 2π, a third of the way round
-PARTITIONS = 4  # of the columns into two halves, each half scored given the other
+BLOCKS = 8  # of the columns, each scored given all the others
 SPREAD_FLOOR = 0.1  # nats
-NOISE = 0.05  # standard deviations
+DISTANCE_FLOOR = 0.01
+LEAST_WIDTH = 1e-30  # of a bin, whose logarithm is taken
+WIDEST_VARIANCE = 1e6  # of a bin
 
 
 class MaskedMixture(Model):
@@ -35,23 +39,24 @@ class MaskedMixture(Model):
     where N is a density, or the mass of the value's bin, or wound around a circle, as the part asks. What training
     never saw has the probability that Good–Turing leaves for it, and is hidden where it is an input.
 
+    Without targets a value that stands for a bin of width w counts at its density N(y; μ_k, σ_k² + w²/12), the
+    variance of the bin added: a bin a millionth of a deviation wide would have 14 nats to pay for digits that say
+    nothing.
+
     Args:
         encoder: The parts.
         width, depth: Of the residual network.
         components: K.
         targets: Columns to predict, in the order of the chain rule; none: every column given random others.
         standardise: Whether pooling centres and scales each column's surprise; never with targets.
+        memory: How many training records to keep; 0 for none, as with targets or without standardising.
         seed: Of the weights, and of the contexts that scoring uses.
 
-    Source: Bishop's mixture density network (1994) as in the DMDN paper, equations 1 to 3; noise on inputs and
-    values is the regularisation of Rothfuss et al. (2019).
+    Source: Bishop's mixture density network (1994) as in the DMDN paper, equations 1 to 3.
     """
 
     sizes: Tensor
-    starts: Tensor
     part_of_outcome: Tensor
-    part_of_input: Tensor
-    noisy: Tensor
     column_of_part: Tensor
     slot: Tensor
     log_seen: Tensor
@@ -62,6 +67,7 @@ class MaskedMixture(Model):
     scored: Tensor
     centre: Tensor
     spread: Tensor
+    units: Tensor
 
     def __init__(
         self,
@@ -72,18 +78,19 @@ class MaskedMixture(Model):
         components: int,
         targets: Sequence[str] = (),
         standardise: bool = True,
+        memory: int = 0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         parts = encoder.parts
         generator = Generator().manual_seed(seed)
-        self.architecture = {"width": width, "depth": depth, "components": components}
+        self.architecture = {"width": width, "depth": depth, "components": components, "memory": memory}
+        self.reading = Reading(encoder)
         self.components, self.chained = components, bool(targets)
         self.standardise = standardise and not targets
         self.labels = tuple(part.label for part in parts)
         self.kinds = tuple(map(_kind, parts))
         sizes = torch.tensor([part.outcomes for part in parts])
-        inputs = torch.tensor([getattr(part, "inputs", 0) for part in parts])
 
         def fixed(name: str, value: Tensor) -> None:
             self.register_buffer(name, value, persistent=False)
@@ -91,10 +98,7 @@ class MaskedMixture(Model):
         every = torch.arange(len(parts))
         fixed("column_of_part", torch.tensor(encoder.column_of_part))
         fixed("sizes", sizes)
-        fixed("starts", sizes.cumsum(0) - sizes)
         fixed("part_of_outcome", every.repeat_interleave(sizes))
-        fixed("part_of_input", every.repeat_interleave(inputs))
-        fixed("noisy", torch.tensor([kind != "circle" for kind in self.kinds]).repeat_interleave(inputs))
         valued = torch.tensor([kind != "category" for kind in self.kinds])
         fixed("slot", torch.where(valued, valued.cumsum(0) - 1, -1))
         novelty = torch.tensor([part.novelty for part in parts])
@@ -108,9 +112,11 @@ class MaskedMixture(Model):
         self.register_buffer("scored", scored)
         self.register_buffer("centre", torch.zeros(len(encoder.columns), dtype=torch.float64))
         self.register_buffer("spread", torch.ones(len(encoder.columns), dtype=torch.float64))
+        self.register_buffer("units", torch.ones(2, dtype=torch.float64))
+        self.memory = Memory(encoder, memory) if memory else None
 
         with torch.random.fork_rng(devices=[]):
-            self.body = ResidualMLP(int(inputs.sum() + sizes.sum()), width, depth)
+            self.body = ResidualMLP(len(self.reading.owner), width, depth)
             self.outcome_head = nn.Linear(width, int(sizes.sum()))
             self.mixture_head = nn.Linear(width, max(1, int(valued.sum())) * 3 * components)
         initialise(self, generator)
@@ -122,11 +128,12 @@ class MaskedMixture(Model):
         Half of the parts are hidden on average, whatever the draw: so each hidden part has the same weight.
         """
         if self.training:
-            batch = self._with_noise(batch, generator)
+            batch = self.reading.noised(batch, generator)
         if self.chained:
             return self._over_contexts(batch).sum(1)
         hidden = self._random_hidden(len(batch), generator).to(batch.codes.device)
-        nats = self._nats(batch, hidden, torch.arange(len(self.labels), device=hidden.device))
+        h = self.body(self.reading(batch, hidden))
+        nats = self._nats(batch, h, torch.arange(len(self.labels), device=hidden.device))
         return (nats * hidden).sum(1) * 2 / len(self.labels)
 
     def surprise(self, batch: Encoded) -> Tensor:
@@ -136,31 +143,54 @@ class MaskedMixture(Model):
     def part_surprise(self, batch: Encoded) -> Tensor:
         return self._over_contexts(batch) / self.scored.sum(0).clamp(min=1)
 
-    def pool(self, surprise: Floats) -> Floats:
+    def evidence(self, batch: Encoded) -> Tensor:
+        surprise = self.surprise(batch)
+        kinds = [surprise] if self.memory is None else [surprise, self.memory(batch)]
+        return torch.stack(kinds, 2)
+
+    def pool(self, evidence: Floats) -> Floats:
         if not self.standardise:
-            return surprise
-        z = (surprise - self.centre.cpu().numpy()) / self.spread.cpu().numpy()
-        contributions: Floats = np.logaddexp(0.0, z)
+            return evidence[..., 0]
+        by_surprise, by_distance = self.units.tolist()
+        contributions: Floats = self._above(evidence[..., 0]) / by_surprise
+        if evidence.shape[2] > 1:
+            contributions += evidence[..., 1] / by_distance
         return contributions
 
-    def settle(self, surprise: Floats) -> None:
-        if self.standardise and len(surprise) > 1:
-            self.centre.copy_(torch.from_numpy(surprise.mean(0)))
-            self.spread.copy_(torch.from_numpy(surprise.std(0, ddof=1)) + SPREAD_FLOOR)
+    def remember(self, records: Encoded, generator: Generator) -> None:
+        if self.memory is not None:
+            self.memory.remember(records, generator)
+
+    def settle(self, evidence: Floats) -> None:
+        if not self.standardise or len(evidence) < 2:
+            return
+        surprise = evidence[..., 0]
+        self.centre.copy_(torch.from_numpy(surprise.mean(0)))
+        self.spread.copy_(torch.from_numpy(surprise.std(0, ddof=1)) + SPREAD_FLOOR)
+        self.units[0] = self._above(surprise).sum(1).std(ddof=1) + SPREAD_FLOOR
+        if evidence.shape[2] > 1:
+            self.units[1] = evidence[..., 1].sum(1).std(ddof=1) + DISTANCE_FLOOR
+
+    def _above(self, surprise: Floats) -> Floats:
+        """log(1 + exp z) of the standardised surprise: what is above the usual counts, what is below hardly."""
+        z: Floats = (surprise - self.centre.cpu().numpy()) / self.spread.cpu().numpy()
+        return np.logaddexp(0.0, z)
 
     def culprit(self, batch: Encoded) -> str:
         if any(not torch.isfinite(weights).all() for weights in self.parameters()):
             return "a weight of the network is not finite; lower the learning rate"
         with torch.no_grad():
             everything = torch.ones_like(self.scored[0])
-            nats = self._nats(batch, everything, everything.nonzero().flatten())
+            nats = self._nats(batch, self.body(self.reading(batch, everything)), everything.nonzero().flatten())
         wrong = (~torch.isfinite(nats)).any(0).nonzero().flatten().tolist()
         return f"the loss of column {self.labels[(wrong or [0])[0]]!r} is not finite"
 
     def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        hidden = self.column_of_part == self.column_of_part[position]
+        hidden = self.hidden[self.scored[:, position]][:1].any(0) | (
+            self.column_of_part == self.column_of_part[position]
+        )
         asked = torch.tensor([position], device=hidden.device)
-        h = self.body(self._inputs(batch, hidden))
+        h = self.body(self.reading(batch, hidden))
         logits, _ = self._outcomes(h, asked)
         if self.kinds[position] == "category":
             return logits.softmax(1), (h[:, :0], h[:, :0], h[:, :0])
@@ -176,12 +206,9 @@ class MaskedMixture(Model):
             scored = torch.eye(len(column), dtype=torch.bool)[chain]
             return scored.flip(0).cumsum(0).flip(0).bool(), scored
         columns = len(encoder.columns)
-        halves = []
-        for _ in range(PARTITIONS):
-            half = torch.zeros(columns, dtype=torch.bool)
-            half[torch.randperm(columns, generator=generator)[: (columns + 1) // 2]] = True
-            halves += [half, ~half] if columns > 1 else [half]
-        hidden = torch.stack(halves)[:, column]
+        blocks = torch.zeros(min(BLOCKS, columns), columns, dtype=torch.bool)
+        blocks[torch.arange(columns) % len(blocks), torch.randperm(columns, generator=generator)] = True
+        hidden = blocks[:, column]
         return hidden, hidden.clone()
 
     def _start_apart(self) -> None:
@@ -198,14 +225,24 @@ class MaskedMixture(Model):
     def _over_contexts(self, batch: Encoded) -> Tensor:
         """Sum over the contexts of each scored part's −log p, (n, parts)."""
         total = torch.zeros(batch.codes.shape, device=batch.codes.device)
-        for hidden, scored in zip(self.hidden, self.scored, strict=True):
+        for h, scored in zip(self._read_in_contexts(batch), self.scored, strict=True):
             asked = scored.nonzero().flatten()
-            total = total.index_add(1, asked, self._nats(batch, hidden, asked))
+            total = total.index_add(1, asked, self._nats(batch, h, asked))
         return total
 
-    def _nats(self, batch: Encoded, hidden: Tensor, asked: Tensor) -> Tensor:
-        """−log p of the asked parts (ascending) given what is not hidden, bool (n, parts) or (parts,); (n, asked)."""
-        h = self.body(self._inputs(batch, hidden))
+    def _read_in_contexts(self, batch: Encoded) -> list[Tensor]:
+        """The network's state in each context, before the heads, each (n, width)."""
+        if self.chained:
+            return [self.body(self.reading(batch, hidden)) for hidden in self.hidden]
+        # The blocks share out the inputs: each block's part in the first layer is worked out once for all contexts.
+        inputs = self.reading(batch, torch.zeros_like(self.hidden[0]))
+        first, owner = self.body.first, self.reading.owner
+        blocks = [inputs[:, mine] @ first.weight[:, mine].T for mine in (hidden[owner] for hidden in self.hidden)]
+        others = (sum(blocks[:i] + blocks[i + 1 :], first.bias.expand(len(batch), -1)) for i in range(len(blocks)))
+        return [self.body.beyond_first(h) for h in others]
+
+    def _nats(self, batch: Encoded, h: Tensor, asked: Tensor) -> Tensor:
+        """−log p of the asked parts (ascending) given what the network has read, (n, asked)."""
         logits, starts = self._outcomes(h, asked)
         part = torch.arange(len(asked), device=asked.device).repeat_interleave(self.sizes[asked])
         # Logits are bounded, so a plain sum of exponentials is safe; one product sums all parts at once.
@@ -220,27 +257,33 @@ class MaskedMixture(Model):
             of_value = logits[:, starts[place]] - log_total[:, place]
             of_value = of_value + self._log_values(h, batch, asked[place])
             code, named = codes[:, place], log_p[:, place]
-            relief = self._relief(batch, asked[place])
-            both = torch.where(code == VALUE, of_value + relief, torch.logaddexp(named, of_value))
+            at_atom = of_value if self.chained else of_value + self._log_widths(batch, slots[place])
+            both = torch.where(code == VALUE, of_value, torch.logaddexp(named, at_atom))
             valued = (code != NOVEL) & (code != self.missing[asked[place]])
             log_p = log_p.index_copy(1, place, torch.where(valued, both, named))
         return -torch.where(codes != NOVEL, log_p + self.log_seen[asked], self.log_novel[asked])
 
     def _outcomes(self, h: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """Bounded logits of the asked parts' outcomes, one after the other, and where each part's start."""
-        rows = self._outcome_rows(asked)
-        logits = functional.linear(h, self.outcome_head.weight[rows], self.outcome_head.bias[rows])
+        head = self.outcome_head
+        if len(asked) == len(self.labels):
+            logits = head(h)
+        else:
+            rows = self._outcome_rows(asked)
+            logits = functional.linear(h, head.weight[rows], head.bias[rows])
         sizes = self.sizes[asked]
         return LARGEST_LOGIT * torch.tanh(logits / LARGEST_LOGIT), sizes.cumsum(0) - sizes
 
     def _mixtures(self, h: Tensor, asked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log weights, means and scales of the asked parts' mixtures, each (n, asked, K)."""
-        slots = self.slot[asked]
-        shape = (-1, 3 * self.components)
-        weight = self.mixture_head.weight.view(*shape, h.shape[1])[slots].flatten(0, 1)
-        bias = self.mixture_head.bias.view(shape)[slots].flatten()
-        raw = functional.linear(h, weight, bias).view(len(h), len(asked), 3, self.components)
-        log_weights, means, log_scales = raw.unbind(2)
+        slots, head = self.slot[asked], self.mixture_head
+        if 3 * self.components * len(slots) == head.out_features:
+            raw = head(h)
+        else:
+            shape = (-1, 3 * self.components)
+            weight = head.weight.view(*shape, h.shape[1])[slots].flatten(0, 1)
+            raw = functional.linear(h, weight, head.bias.view(shape)[slots].flatten())
+        log_weights, means, log_scales = raw.view(len(h), len(asked), 3, self.components).unbind(2)
         scales = LEAST_SCALE + log_scales.clamp(max=LARGEST_LOG_SCALE).exp()
         return log_weights.log_softmax(-1), means, scales
 
@@ -249,40 +292,20 @@ class MaskedMixture(Model):
         mixtures = self._mixtures(h, asked)
         values, widths = batch.values[:, self.slot[asked]], batch.widths[:, self.slot[asked]]
         kinds = [self.kinds[i] for i in asked.tolist()]
+        laws = {"density": _log_density, "mass": _log_mass if self.chained else _log_smoothed, "circle": _log_on_circle}
+        if len(set(kinds)) == 1:
+            return laws[kinds[0]](values, widths, *mixtures)
         columns, order = [], []
-        for kind, log_p in (("density", _log_density), ("mass", _log_mass), ("circle", _log_on_circle)):
+        for kind, log_p in laws.items():
             here = [i for i, k in enumerate(kinds) if k == kind]
             if here:
                 columns.append(log_p(values[:, here], widths[:, here], *(x[:, here] for x in mixtures)))
                 order += here
-        return torch.cat(columns, 1)[:, torch.tensor(order).argsort()] if len(columns) > 1 else columns[0]
+        return torch.cat(columns, 1)[:, torch.tensor(order, device=values.device).argsort()]
 
-    def _relief(self, batch: Encoded, asked: Tensor) -> Tensor:
-        """−log width of each value's bin, (n, asked), which makes a mass the density per deviation; 0 with targets.
-
-        A bin a millionth of a deviation wide has 14 nats to pay for digits that say nothing. Without targets the
-        score takes a value at its density therefore, wherever its bin is narrower than a deviation.
-        """
-        mass = torch.tensor([self.kinds[i] == "mass" for i in asked.tolist()], device=asked.device)
-        widths = batch.widths[:, self.slot[asked]]
-        return torch.where(mass & (not self.chained), -widths.clamp(1e-30, 1.0).log(), torch.zeros_like(widths))
-
-    def _inputs(self, batch: Encoded, hidden: Tensor) -> Tensor:
-        """The visible features and one-hot outcomes, (n, inputs + outcomes)."""
-        visible = (~hidden & (batch.codes != NOVEL)).to(batch.inputs.dtype)
-        outcomes = visible.new_zeros(len(batch), len(self.part_of_outcome))
-        outcomes.scatter_(1, self.starts + batch.codes.clamp(min=0), visible)
-        return torch.cat([batch.inputs * visible[:, self.part_of_input], outcomes], 1)
-
-    def _with_noise(self, batch: Encoded, generator: Generator) -> Encoded:
-        """The same records with noise on what is read of their values, and on values that have a density."""
-        inputs, values = batch.inputs, batch.values
-        kinds = [kind for kind in self.kinds if kind != "category"]
-        moved = torch.tensor([NOISE / 2 * (kind == "density") for kind in kinds], device=values.device)
-        inputs = inputs + NOISE * self.noisy * torch.randn(inputs.shape, generator=generator).to(inputs)
-        if "density" in kinds:
-            values = values + moved * torch.randn(values.shape, generator=generator).to(values)
-        return Encoded(batch.codes, values, batch.widths, inputs)
+    def _log_widths(self, batch: Encoded, slots: Tensor) -> Tensor:
+        """Log width of each value's bin, (n, slots)."""
+        return batch.widths[:, slots].clamp(min=LEAST_WIDTH).log()
 
     def _random_hidden(self, n: int, generator: Generator) -> Tensor:
         """Which parts each record hides: a random share of the columns, at least one; bool (n, parts)."""
@@ -306,6 +329,11 @@ def _kind(part: Part) -> str:
 
 def _log_density(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
     return mixture_log_density(y, log_weights, means, scales)
+
+
+def _log_smoothed(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+    variance = (width.square() / 12).clamp(max=WIDEST_VARIANCE).unsqueeze(-1)
+    return mixture_log_density(y, log_weights, means, (scales.square() + variance).sqrt())
 
 
 def _log_mass(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
