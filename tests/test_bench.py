@@ -230,7 +230,7 @@ def test_the_mean_over_tables_is_taken_for_each_seed() -> None:
 
 def test_results_are_json_with_what_is_needed_to_repeat_them(tmp_path: Path) -> None:
     results = protocols.environment("unwonted bench unsw --seeds 2", 2) | {"rows": [{"threshold": np.inf}]}
-    write(tmp_path / "new" / "unsw.json", results)
+    write(tmp_path / "new" / "unsw.json", results, "# A page\n")
     found = msgspec.json.decode((tmp_path / "new" / "unsw.json").read_bytes())
     assert found["seeds"] == [0, 1]
     assert found["versions"].keys() >= {"python", "torch", "scikit-learn", "pyod"}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unwonted.artifact import load
-    from unwonted.errors import ArtifactError, DataError, TrainingError, UnwontedError
+    from unwonted.errors import ArtifactError, DataError, DataWarning, TrainingError, UnwontedError
     from unwonted.models.dmdn import DMDN
     from unwonted.report import write_report
 
@@ -13,6 +13,7 @@ __all__ = [
     "DMDN",
     "ArtifactError",
     "DataError",
+    "DataWarning",
     "TrainingError",
     "UnwontedError",
     "load",
@@ -25,6 +26,7 @@ _HOME = {
     "DMDN": "unwonted.models.dmdn",
     "ArtifactError": "unwonted.errors",
     "DataError": "unwonted.errors",
+    "DataWarning": "unwonted.errors",
     "TrainingError": "unwonted.errors",
     "UnwontedError": "unwonted.errors",
     "load": "unwonted.artifact",

@@ -1,6 +1,7 @@
 """The estimator that every model inherits: fit, scores, p-values, alerts, explanations, saving."""
 
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from unwonted import artifact, explain
 from unwonted.calibrate import Calibration
 from unwonted.encode import Encoder
-from unwonted.errors import DataError
+from unwonted.errors import DataError, DataWarning
 from unwonted.explain import Explanation
 from unwonted.fitting import SMALL, Fitting
 from unwonted.models.base import Model, in_padded_chunks
@@ -201,7 +202,10 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def _selected(self, X: Any) -> pa.Table:
         """The schema's features of X, once the detector is fitted."""
         check_is_fitted(self, "model_")
-        return self.schema_.select(self._table(X))[0]
+        records, notices = self.schema_.select(self._table(X))
+        for notice in notices:
+            warnings.warn(notice, DataWarning, stacklevel=3)
+        return records
 
     def _device(self) -> torch.device:
         if self.device not in ("auto", "cpu", "cuda"):

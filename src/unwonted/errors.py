@@ -1,6 +1,6 @@
-"""The few exceptions a user can meet, each saying what is wrong, where, and what to do."""
+"""The few exceptions and warnings a user can meet, each saying what is wrong, where, and what to do."""
 
-__all__ = ["ArtifactError", "DataError", "TrainingError", "UnwontedError"]
+__all__ = ["ArtifactError", "DataError", "DataWarning", "TrainingError", "UnwontedError"]
 
 
 class UnwontedError(Exception):
@@ -9,6 +9,10 @@ class UnwontedError(Exception):
 
 class DataError(UnwontedError, ValueError):
     """The records, their columns or their file cannot be used as asked."""
+
+
+class DataWarning(UserWarning):
+    """Cells count as missing because they are not of their column's kind; nothing is dropped without a word."""
 
 
 class ArtifactError(UnwontedError, ValueError):

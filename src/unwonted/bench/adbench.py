@@ -52,6 +52,5 @@ def run(
     rows = run_jobs(work, workers=2, threads=1, fresh=False, progress=progress)
     results = environment(f"unwonted bench adbench --seeds {seeds}", seeds)
     results |= {"limits": LIMITS, "groups": chosen, "rows": rows}
-    write(out / "adbench.json", results)
-    (out / "adbench.md").write_text(tables.adbench(results), encoding="utf-8")
+    write(out / "adbench.json", results, tables.adbench(results))
     return results

@@ -21,6 +21,7 @@ import numpy as np
 from unwonted.bench.peers import ALERT_RATE, Method, Scorer
 from unwonted.datasets import Dataset
 from unwonted.metrics import detection_by_category, evaluate
+from unwonted.sources import atomic_write
 
 __all__ = [
     "LIMITS",
@@ -193,7 +194,8 @@ def environment(command: str, seeds: int) -> dict[str, Any]:
     }
 
 
-def write(path: Path, results: Mapping[str, Any]) -> None:
-    """Writes results as indented JSON; infinite thresholds become null."""
+def write(path: Path, results: Mapping[str, Any], page: str) -> None:
+    """Writes results as indented JSON, infinite thresholds as null, and their page; each whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    atomic_write(path, msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
+    atomic_write(path.with_suffix(".md"), page.encode())

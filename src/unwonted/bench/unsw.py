@@ -47,6 +47,5 @@ def run(out: Path, seeds: int = 5, progress: Progress | None = None, threads: in
     threads = threads or os.cpu_count() or 1
     rows = run_jobs(work, workers=1, threads=threads, fresh=True, progress=progress)
     results = environment(f"unwonted bench unsw --seeds {seeds}", seeds) | {"threads": threads, "rows": rows}
-    write(out / "unsw.json", results)
-    (out / "unsw.md").write_text(tables.unsw(results), encoding="utf-8")
+    write(out / "unsw.json", results, tables.unsw(results))
     return results

@@ -15,6 +15,7 @@ __all__ = ["Memory"]
 NEIGHBOURS = 3
 BLOCK = 128  # of distances, searched by their smallest
 LEAST_DISTANCE = 1e-12
+SAME = 1e-6  # distance below which a kept record is taken for the one asked about
 NEVER_SEEN = 0.5  # times, what a category that no kept record has counts as
 
 
@@ -25,7 +26,8 @@ class Memory(nn.Module):
     held within the range of training; the chord between two times on the unit circle; 1 between a gap and a value; and
     between two categories of frequencies f and g √(1/f(1−f) + 1/g(1−g)), as if each were a standardised column of
     zeros and ones. Column j's share in the mean distance of the K = 3 nearest is mean_k d_jk²/r_k, and
-    the shares sum to mean_k r_k.
+    the shares sum to mean_k r_k. One kept record at no distance is left out: it may be the very record asked about,
+    so that the records of training are measured by the others too.
 
     It is the local part of the density: a mixture with a narrow component on each training record has −log p that
     rises with the distance of the nearest (Loftsgaarden and Quesenberry 1965), where a network smooths over.
@@ -107,10 +109,14 @@ class Memory(nn.Module):
         """Each column's share in the mean distance to the nearest kept records, (n, columns)."""
         points = self._points(batch.codes, batch.inputs[:, self.read_from])
         asked = torch.cat([points, points.new_ones(len(points), 1)], 1)
-        nearest = _smallest(asked @ self.keys, min(NEIGHBOURS, len(self.points)))
+        nearest = _smallest(asked @ self.keys, min(NEIGHBOURS + 1, len(self.points)))
         squares = (points[:, None] - self.points[nearest]).square() @ self.owner
-        distances = squares.sum(-1, keepdim=True).sqrt().clamp(min=LEAST_DISTANCE)
-        return (squares / distances).mean(1)
+        distances = squares.sum(-1).sqrt()
+        counted = torch.arange(nearest.shape[1], device=distances.device).expand_as(distances)
+        itself = (distances.amin(1, keepdim=True) < SAME) & (counted == distances.argmin(1, keepdim=True))
+        others = (~itself) & ((~itself).cumsum(1) <= NEIGHBOURS)
+        shares = squares / distances.clamp(min=LEAST_DISTANCE)[..., None] * others[..., None]
+        return shares.sum(1) / others.sum(1, keepdim=True).clamp(min=1)
 
     def _points(self, codes: Tensor, read: Tensor) -> Tensor:
         found = codes[:, self.valued]
