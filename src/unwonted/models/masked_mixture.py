@@ -141,7 +141,7 @@ class MaskedMixture(Model):
         return nats.new_zeros(len(nats), len(self.centre)).index_add(1, self.column_of_part, nats)
 
     def part_surprise(self, batch: Encoded) -> Tensor:
-        return self._over_contexts(batch) / self.scored.sum(0).clamp(min=1)
+        return self._over_contexts(batch)
 
     def evidence(self, batch: Encoded) -> Tensor:
         surprise = self.surprise(batch)
@@ -223,7 +223,7 @@ class MaskedMixture(Model):
             bias[circles, 1] = torch.linspace(0, 2 * math.pi, self.components + 1)[:-1]
 
     def _over_contexts(self, batch: Encoded) -> Tensor:
-        """Sum over the contexts of each scored part's −log p, (n, parts)."""
+        """−log p of each part in the context that it is scored in, 0 for what is scored in none, (n, parts)."""
         total = torch.zeros(batch.codes.shape, device=batch.codes.device)
         for h, scored in zip(self._read_in_contexts(batch), self.scored, strict=True):
             asked = scored.nonzero().flatten()
