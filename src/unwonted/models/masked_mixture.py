@@ -130,7 +130,7 @@ class MaskedMixture(Model):
         if self.training:
             batch = self.reading.noised(batch, generator)
         if self.chained:
-            return self._over_contexts(batch).sum(1)
+            return self.part_surprise(batch).sum(1)
         hidden = self._random_hidden(len(batch), generator).to(batch.codes.device)
         h = self.body(self.reading(batch, hidden))
         nats = self._nats(batch, h, torch.arange(len(self.labels), device=hidden.device))
@@ -141,7 +141,12 @@ class MaskedMixture(Model):
         return nats.new_zeros(len(nats), len(self.centre)).index_add(1, self.column_of_part, nats)
 
     def part_surprise(self, batch: Encoded) -> Tensor:
-        return self._over_contexts(batch)
+        """−log p of each part in the context that it is scored in, 0 for what is scored in none, (n, parts)."""
+        total = torch.zeros(batch.codes.shape, device=batch.codes.device)
+        for h, scored in zip(self._read_in_contexts(batch), self.scored, strict=True):
+            asked = scored.nonzero().flatten()
+            total = total.index_add(1, asked, self._nats(batch, h, asked))
+        return total
 
     def evidence(self, batch: Encoded) -> Tensor:
         surprise = self.surprise(batch)
@@ -186,9 +191,8 @@ class MaskedMixture(Model):
         return f"the loss of column {self.labels[(wrong or [0])[0]]!r} is not finite"
 
     def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        hidden = self.hidden[self.scored[:, position]][:1].any(0) | (
-            self.column_of_part == self.column_of_part[position]
-        )
+        own_column = self.column_of_part == self.column_of_part[position]
+        hidden = self.hidden[self.scored[:, position]].any(0) | own_column
         asked = torch.tensor([position], device=hidden.device)
         h = self.body(self.reading(batch, hidden))
         logits, _ = self._outcomes(h, asked)
@@ -221,14 +225,6 @@ class MaskedMixture(Model):
             bias[:, 2] = -0.5
             circles = [int(self.slot[i]) for i, kind in enumerate(self.kinds) if kind == "circle"]
             bias[circles, 1] = torch.linspace(0, 2 * math.pi, self.components + 1)[:-1]
-
-    def _over_contexts(self, batch: Encoded) -> Tensor:
-        """−log p of each part in the context that it is scored in, 0 for what is scored in none, (n, parts)."""
-        total = torch.zeros(batch.codes.shape, device=batch.codes.device)
-        for h, scored in zip(self._read_in_contexts(batch), self.scored, strict=True):
-            asked = scored.nonzero().flatten()
-            total = total.index_add(1, asked, self._nats(batch, h, asked))
-        return total
 
     def _read_in_contexts(self, batch: Encoded) -> list[Tensor]:
         """The network's state in each context, before the heads, each (n, width)."""

@@ -80,7 +80,7 @@ class Memory(nn.Module):
             "owner": functional.one_hot(owner, len(encoder.columns)).float(),
             "weights": torch.zeros(int(outcomes.sum())),
             "points": torch.zeros(size, len(owner)),
-            "keys": torch.zeros(len(owner) + 1, size),
+            "keys": torch.zeros(len(owner) + 1, size + -size % BLOCK),
         }
         for name, value in fixed.items():
             self.register_buffer(name, value, persistent=False)
@@ -103,7 +103,11 @@ class Memory(nn.Module):
         self.weights = (shares * (1 - shares)).rsqrt()
         self.points = self._points(self.codes.long(), self.read)
         # One product with [x, 1] gives ‖m‖² − 2 x·m, which ranks the kept records by their distance from x.
-        self.keys = torch.cat([-2 * self.points.T, self.points.square().sum(1)[None]])
+        # It is searched in blocks: what fills up the last of them is infinitely far.
+        keys = torch.cat([-2 * self.points.T, self.points.square().sum(1)[None]])
+        filling = keys.new_zeros(len(keys), -len(self.points) % BLOCK)
+        filling[-1] = math.inf
+        self.keys = torch.cat([keys, filling], 1)
 
     def forward(self, batch: Encoded) -> Tensor:
         """Each column's share in the mean distance to the nearest kept records, (n, columns)."""
@@ -112,8 +116,7 @@ class Memory(nn.Module):
         nearest = _smallest(asked @ self.keys, min(NEIGHBOURS + 1, len(self.points)))
         squares = (points[:, None] - self.points[nearest]).square() @ self.owner
         distances = squares.sum(-1).sqrt()
-        counted = torch.arange(nearest.shape[1], device=distances.device).expand_as(distances)
-        itself = (distances.amin(1, keepdim=True) < SAME) & (counted == distances.argmin(1, keepdim=True))
+        itself = functional.one_hot(distances.argmin(1), distances.shape[1]).bool() & (distances < SAME)
         others = (~itself) & ((~itself).cumsum(1) <= NEIGHBOURS)
         shares = squares / distances.clamp(min=LEAST_DISTANCE)[..., None] * others[..., None]
         return shares.sum(1) / others.sum(1, keepdim=True).clamp(min=1)
@@ -136,9 +139,8 @@ def _placed(memory: nn.Module, keys: Any) -> None:
 
 
 def _smallest(distances: Tensor, k: int) -> Tensor:
-    """Positions of the k smallest in each row, (n, k): they lie in the k blocks with the smallest minima."""
-    padded = functional.pad(distances, (0, -distances.shape[1] % BLOCK), value=math.inf)
-    blocks = padded.view(len(padded), -1, BLOCK)
+    """Positions of the k smallest in each row of whole blocks, (n, k): they lie in the k with the least minima."""
+    blocks = distances.view(len(distances), -1, BLOCK)
     first = blocks.amin(2).topk(min(k, blocks.shape[1]), largest=False).indices
     within = blocks.gather(1, first.unsqueeze(-1).expand(-1, -1, BLOCK)).flatten(1)
     chosen = within.topk(k, largest=False).indices
