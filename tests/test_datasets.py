@@ -12,7 +12,8 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
 from unwonted import datasets
-from unwonted.datasets import LABELS, MISUSE, ORDINARY, Dataset, adbench, office_log
+from unwonted.datasets import LABELS, MISUSE, ORDINARY, Dataset, adbench, contaminated, files, office_log
+from unwonted.datasets.problem import half_of_all
 from unwonted.errors import DataError
 
 
@@ -132,7 +133,7 @@ def shoppers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pq.write_table(table, file)
     monkeypatch.setenv("UNWONTED_DATA", str(tmp_path))
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    monkeypatch.setitem(datasets._SHA256, "online-shoppers/online_shoppers_intention.parquet", sha256)
+    monkeypatch.setitem(files.SHA256, files.SHOPPERS, sha256)
     return file
 
 
@@ -148,6 +149,107 @@ def test_half_of_the_ordinary_rows_train_and_all_others_test(shoppers: Path) -> 
     assert data.is_anomaly.tolist() == truth
     assert not datasets.online_shoppers(seed=2).train.equals(data.train)
     assert datasets.online_shoppers(seed=1).train.equals(data.train)
+
+
+def numbered(n: int, seed: int) -> tuple[pa.Table, np.ndarray]:
+    """Records that carry their number, a quarter of them anomalies."""
+    return pa.table({"number": np.arange(n)}), np.random.default_rng(seed).random(n) < 0.25
+
+
+def test_in_the_papers_protocol_half_of_all_rows_train_with_their_ordinary_ones() -> None:
+    inputs, is_anomaly = numbered(400, seed=0)
+    data = half_of_all("halves", inputs, is_anomaly, seed=3)
+    train, test, withheld = (set(part["number"].to_pylist()) for part in (data.train, data.test, data.withheld))
+    assert len(test) == 200
+    assert train | test | withheld == set(range(400))
+    assert len(train) + len(test) + len(withheld) == 400
+    assert not is_anomaly[list(train)].any()
+    assert is_anomaly[list(withheld)].all()
+    assert data.is_anomaly.tolist() == is_anomaly[data.test["number"].to_numpy()].tolist()
+    assert 0 < data.is_anomaly.sum() < is_anomaly.sum()
+    assert not half_of_all("halves", inputs, is_anomaly, seed=4).test.equals(data.test)
+    assert half_of_all("halves", inputs, is_anomaly, seed=3).train.equals(data.train)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
+def test_contaminated_training_has_the_share_of_anomalies_and_the_same_test(share: float) -> None:
+    inputs, is_anomaly = numbered(4000, seed=1)
+    clean = half_of_all("halves", inputs, is_anomaly, seed=3)
+    dirty = contaminated(clean, share, seed=3)
+    train = dirty.train["number"].to_numpy()
+    assert len(set(train)) == len(train)
+    assert abs(is_anomaly[train].mean() - share) < 1 / len(train)
+    assert set(train[~is_anomaly[train]]) == set(clean.train["number"].to_pylist())
+    assert set(train[is_anomaly[train]]) <= set(clean.withheld["number"].to_pylist())
+    assert np.flatnonzero(is_anomaly[train]).mean() < 0.8 * len(train), "the anomalies stand at the end"
+    assert dirty.test.equals(clean.test)
+    assert (dirty.is_anomaly == clean.is_anomaly).all()
+    assert not contaminated(clean, share, seed=4).train.equals(dirty.train)
+
+
+def test_a_contamination_that_cannot_be_had_is_refused() -> None:
+    data = half_of_all("halves", *numbered(400, seed=1), seed=0)
+    with pytest.raises(DataError, match="withholds"):
+        contaminated(data, 0.9, seed=0)
+    with pytest.raises(DataError, match="withholds 0"):
+        contaminated(Dataset("none", data.train, data.test, data.is_anomaly), 0.05, seed=0)
+
+
+def test_arrays_of_other_shapes_do_not_belong_together() -> None:
+    with pytest.raises(DataError, match="other columns"):
+        Dataset("x", np.zeros((2, 4, 4)), np.zeros((1, 4, 5)), np.array([True]))
+    with pytest.raises(DataError, match="other columns"):
+        Dataset("x", [np.zeros((5, 3))], [np.zeros((5, 2))], np.array([True]))
+    assert Dataset("x", [np.zeros((5, 3))], [np.zeros((4, 3))], np.array([True])).columns == 15
+
+
+@pytest.fixture
+def grids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files in the place of MNIST and NATOPS: every number of a record tells which record it is of."""
+    monkeypatch.setenv("UNWONTED_DATA", str(tmp_path))
+
+    def store(path: str, shape: tuple[int, ...], kind: str, labels: list[object]) -> None:
+        file = tmp_path / path
+        file.parent.mkdir()
+        whole = np.ones((len(labels), *shape)) * np.arange(len(labels)).reshape(-1, *[1] * len(shape))
+        parts = {f"x_{part}": (whole + 100 * (part == "test")).astype(kind) for part in ("train", "test")}
+        np.savez(file, **parts, y_train=np.array(labels), y_test=np.array(labels))
+        monkeypatch.setitem(files.SHA256, path, hashlib.sha256(file.read_bytes()).hexdigest())
+
+    store(files.MNIST, (28, 28), "uint8", [0, 1, 1, 2])
+    store(files.NATOPS, (24, 51), "float64", ["1.0", "2.0", "2.0"])
+
+
+def test_one_digit_trains_and_all_test_images_test(grids: None) -> None:
+    data = datasets.mnist(1)
+    assert data.train.shape == (2, 28, 28)
+    np.testing.assert_allclose(data.train[:, 0, 0] * 255, [1, 2], rtol=1e-6)
+    np.testing.assert_allclose(data.test[:, 5, 5] * 255, [100, 101, 102, 103], rtol=1e-6)
+    assert data.is_anomaly.tolist() == [True, False, False, True]
+    with pytest.raises(DataError, match="mnist-7"):
+        datasets.mnist(7)
+
+
+def test_one_gesture_trains_with_time_first(grids: None) -> None:
+    data = datasets.natops(2)
+    assert [series.shape for series in data.train] == [(51, 24)] * 2
+    assert [series[0, 0] for series in data.test] == [100, 101, 102]
+    assert data.is_anomaly.tolist() == [True, False, False]
+    with pytest.raises(DataError, match="choose of 1, 2"):
+        datasets.natops(0)
+
+
+def test_shuffling_in_time_keeps_each_step_whole_and_each_series_its_own_order() -> None:
+    steps = np.arange(40.0)
+    series = [np.column_stack([steps, 100 + steps]), np.column_stack([steps, 100 + steps])]
+    shuffled = datasets.shuffled_in_time(Dataset("s", series, series[:1], np.array([True])), seed=0)
+    first, second = shuffled.train
+    assert sorted(first[:, 0]) == steps.tolist()
+    assert (first[:, 1] == first[:, 0] + 100).all()
+    assert not (first == second).all()
+    assert not (first[:, 0] == steps).all()
+    assert not (shuffled.test[0] == first).all()
+    assert (series[0][:, 0] == steps).all(), "the original was changed"
 
 
 def test_an_altered_file_is_refused(shoppers: Path) -> None:
@@ -181,6 +283,39 @@ def test_the_publishers_files_are_as_published(data_dir: Path, monkeypatch: pyte
     assert (shop.train.num_rows, shop.is_anomaly.sum()) == (10_422 // 2, 1_908)
     for data in (unsw, nsl, shop):
         assert not {name.lower() for name in data.train.column_names} & LABELS
+
+
+@pytest.mark.data
+def test_the_papers_data_sets_are_as_published(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNWONTED_DATA", str(data_dir))
+    papers, slides = datasets.kddcup(1), datasets.kddcup(1, anomalies="attacks")
+    for data, anomalies in ((papers, 97_278), (slides, 396_743)):
+        assert len(data.train) + len(data.test) + len(data.withheld) == 494_021
+        assert data.is_anomaly.sum() + len(data.withheld) == anomalies
+        assert data.columns == 41
+    assert papers.test.equals(slides.test)
+    assert (papers.is_anomaly == ~slides.is_anomaly).all()
+    assert papers.train.equals(slides.withheld)
+    for data, rows, anomalies, columns in (
+        (datasets.thyroid(1), 3772, 93, 6),
+        (datasets.arrhythmia(1), 452, 66, 274),
+    ):
+        assert len(data.train) + len(data.test) + len(data.withheld) == rows
+        assert len(data.test) == rows // 2
+        assert data.is_anomaly.sum() + len(data.withheld) == anomalies
+        assert data.columns == columns
+    for data in (papers, slides):
+        assert not {name.lower() for name in data.train.column_names} & LABELS
+
+
+@pytest.mark.data
+def test_the_grids_are_as_published(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNWONTED_DATA", str(data_dir))
+    three, gesture = datasets.mnist(3), datasets.natops(6)
+    assert (three.train.shape, len(three.test), int((~three.is_anomaly).sum())) == ((6131, 28, 28), 10_000, 1010)
+    assert three.train.max() == 1
+    assert (len(gesture.train), len(gesture.test), int((~gesture.is_anomaly).sum())) == (30, 180, 30)
+    assert {series.shape for series in (*gesture.train, *gesture.test)} == {(51, 24)}
 
 
 @pytest.mark.data

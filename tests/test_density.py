@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, log_softmax, logsumexp
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from unwonted.density import (
     categorical_log_mass,
+    gaussian_mixture_energy,
     mixture_log_density,
     mixture_log_mass,
+    soft_gaussian_mixture,
     wrapped_mixture_log_density,
 )
 
@@ -344,3 +346,82 @@ def test_shapes_broadcast_and_gradients_keep_the_shapes_of_the_inputs(
 def test_categories_broadcast() -> None:
     value = categorical_log_mass(torch.tensor([0, 1, 1]), torch.tensor([0.0, math.log(3)]))
     torch.testing.assert_close(value.exp(), torch.tensor([0.25, 0.75, 0.75]))
+
+
+def _in_space(k: int, d: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Weights, means and covariances, some of them close to singular."""
+    rng = np.random.default_rng(seed)
+    roots = rng.normal(size=(k, d, d)) * 10 ** rng.uniform(-2, 1, (k, 1, d))
+    return rng.dirichlet(np.ones(k)), 3 * rng.normal(size=(k, d)), roots @ roots.mT + 1e-6 * np.eye(d)
+
+
+@pytest.mark.parametrize(("k", "d"), [(1, 1), (1, 4), (3, 1), (4, 3), (2, 10)])
+def test_the_energy_in_space_is_scipys(k: int, d: int) -> None:
+    weights, means, covariances = _in_space(k, d, seed=k)
+    z = np.concatenate(
+        [means, np.random.default_rng(1).normal(size=(50, d)) * 10.0 ** np.arange(50)[:, None].clip(0, 6)]
+    )
+    logs = [
+        multivariate_normal.logpdf(z, mean, covariance).reshape(-1)
+        for mean, covariance in zip(means, covariances, strict=True)
+    ]
+    expected = -logsumexp(np.stack(logs, 1) + np.log(weights), axis=1)
+    cholesky = np.linalg.cholesky(covariances)
+    value = gaussian_mixture_energy(*(torch.tensor(x) for x in (z, np.log(weights), means, cholesky)))
+    _assert_near(value, expected, 1e-6)
+
+
+def test_the_leading_blocks_are_the_marginal_mixture() -> None:
+    weights, means, covariances = _in_space(3, 4)
+    z = np.random.default_rng(1).normal(size=(20, 4))
+    cholesky = np.linalg.cholesky(covariances)
+    inputs = (z[:, :2], np.log(weights), means[:, :2], cholesky[:, :2, :2])
+    logs = [multivariate_normal.logpdf(z[:, :2], m[:2], c[:2, :2]) for m, c in zip(means, covariances, strict=True)]
+    expected = -logsumexp(np.stack(logs, 1) + np.log(weights), axis=1)
+    _assert_near(gaussian_mixture_energy(*(torch.tensor(x) for x in inputs)), expected, 1e-9)
+
+
+def test_the_mixture_of_soft_members_is_scikit_learns() -> None:
+    rng = np.random.default_rng(0)
+    z = np.concatenate([rng.normal(-2, 0.3, (300, 3)), rng.normal(1, 1, (200, 3)) @ rng.normal(size=(3, 3))])
+    model = GaussianMixture(2, tol=1e-9, max_iter=2000, reg_covar=1e-5, random_state=0).fit(z)
+    # At the fixed point of expectation maximisation the mixture of the memberships is the mixture itself.
+    log_weights, means, cholesky = soft_gaussian_mixture(torch.tensor(z), torch.tensor(model.predict_proba(z)), 1e-5)
+    _assert_near(log_weights.exp(), model.weights_, 1e-4)
+    _assert_near(means, model.means_, 1e-4)
+    _assert_near(cholesky @ cholesky.mT, model.covariances_, 1e-4)
+    energy = gaussian_mixture_energy(torch.tensor(z), log_weights, means, cholesky)
+    _assert_near(energy, -model.score_samples(z), 1e-3)
+
+
+def test_the_gradients_in_space_are_the_numerical_ones() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(7, 2, generator=generator, dtype=_DOUBLE, requires_grad=True)
+    logits = torch.randn(7, 3, generator=generator, dtype=_DOUBLE, requires_grad=True)
+
+    def energy(z: Tensor, logits: Tensor) -> Tensor:
+        return gaussian_mixture_energy(z, *soft_gaussian_mixture(z, logits.softmax(1), 0.1))
+
+    assert torch.autograd.gradcheck(energy, (z, logits))
+
+
+@pytest.mark.parametrize("none", [0.0, 1e-300, 1e-9])
+def test_a_component_without_members_changes_nothing(none: float) -> None:
+    z = torch.randn(30, 2, generator=torch.Generator().manual_seed(0), dtype=_DOUBLE)
+    alone = torch.ones(30, 1, dtype=_DOUBLE)
+    z.requires_grad_()
+    memberships = torch.cat([alone - none, alone * none], 1).requires_grad_()
+    energy = gaussian_mixture_energy(z, *soft_gaussian_mixture(z, memberships, 1e-6))
+    _assert_near(energy, gaussian_mixture_energy(z, *soft_gaussian_mixture(z, alone, 1e-6)).detach().numpy(), 1e-5)
+    energy.sum().backward()
+    assert z.grad is not None
+    assert memberships.grad is not None
+    assert torch.isfinite(z.grad).all()
+    assert torch.isfinite(memberships.grad).all()
+
+
+def test_points_in_one_place_have_the_floor_for_variance() -> None:
+    log_weights, means, cholesky = soft_gaussian_mixture(torch.ones(5, 2), torch.ones(5, 1), 0.25)
+    torch.testing.assert_close(log_weights, torch.zeros(1))
+    torch.testing.assert_close(means, torch.ones(1, 2))
+    torch.testing.assert_close(cholesky, 0.5 * torch.eye(2)[None])

@@ -16,14 +16,14 @@ from unwonted import DMDN, DataError, detector
 from unwonted.checks import state
 from unwonted.detector import Detector
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.base import Floats, Model
+from unwonted.models.base import ColumnModel, Floats
 from unwonted.train import Plan, Progress
 
 # One step of training: what is asked here does not depend on what was learned.
 SMALL = {"width": 16, "depth": 1, "components": 2, "random_state": 0, "max_time": 1e-6}
 
 
-class Memory(Model):
+class Memory(ColumnModel):
     """How far the nearest record is whose loss it was asked for: it overfits all it is shown."""
 
     def __init__(self) -> None:

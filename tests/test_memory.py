@@ -89,7 +89,7 @@ def test_a_model_file_brings_it_back(memory: int, tmp_path) -> None:
     again = load(tmp_path / "model")
     assert again.anomaly_score(new).tolist() == detector.anomaly_score(new).tolist()
     assert again.model_.architecture["memory"] == memory
-    assert detector._evidence(detector._selected(new)).shape[2] == (2 if memory else 1)
+    assert detector._evidence(detector._encoded(new)).shape[2] == (2 if memory else 1)
     np.testing.assert_allclose(detector.contributions(new).sum(1), detector.anomaly_score(new))
 
 
@@ -98,5 +98,5 @@ def test_it_finds_what_lies_in_a_gap_that_each_column_alone_would_not_show() -> 
     angle = rng.uniform(0, 2 * np.pi, 600)
     ring = pa.table({"x": np.cos(angle) + rng.normal(0, 0.05, 600), "y": np.sin(angle) + rng.normal(0, 0.05, 600)})
     detector = DMDN(random_state=0, max_time=1e-6).fit(ring)  # hardly trained: it is the memory that tells
-    shares = detector._evidence(detector._selected(pa.table({"x": [0.0, 1.0], "y": [0.0, 0.0]})))[..., 1].sum(1)
+    shares = detector._evidence(detector._encoded(pa.table({"x": [0.0, 1.0], "y": [0.0, 0.0]})))[..., 1].sum(1)
     assert shares[0] > 10 * shares[1]

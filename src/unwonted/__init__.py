@@ -4,32 +4,41 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unwonted.arrays import sequences
     from unwonted.artifact import load
     from unwonted.errors import ArtifactError, DataError, DataWarning, TrainingError, UnwontedError
+    from unwonted.models.dagmm import DAGMM
     from unwonted.models.dmdn import DMDN
+    from unwonted.models.dsebm import DSEBM
     from unwonted.report import write_report
 
 __all__ = [
+    "DAGMM",
     "DMDN",
+    "DSEBM",
     "ArtifactError",
     "DataError",
     "DataWarning",
     "TrainingError",
     "UnwontedError",
     "load",
+    "sequences",
     "write_report",
 ]
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "DAGMM": "unwonted.models.dagmm",
     "DMDN": "unwonted.models.dmdn",
+    "DSEBM": "unwonted.models.dsebm",
     "ArtifactError": "unwonted.errors",
     "DataError": "unwonted.errors",
     "DataWarning": "unwonted.errors",
     "TrainingError": "unwonted.errors",
     "UnwontedError": "unwonted.errors",
     "load": "unwonted.artifact",
+    "sequences": "unwonted.arrays",
     "write_report": "unwonted.report",
 }
 

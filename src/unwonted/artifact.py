@@ -16,6 +16,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 import unwonted
+from unwonted.arrays import ArrayEncoder, Arrays, Layout
 from unwonted.calibrate import Calibration
 from unwonted.encode import Encoder
 from unwonted.errors import ArtifactError
@@ -34,6 +35,7 @@ FORMAT = 1
 _KEY = "unwonted"
 _CALIBRATION = "calibration.scores"
 _NETWORK = "network."
+_EXEMPLARS = "exemplars."
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,11 +47,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         model: Registered name of the model.
         config: Constructor arguments.
         features: Number and names of the columns given to `fit`; no names for arrays.
-        schema: Columns as understood.
+        schema: Columns as understood, or the form of sequences and images.
         encoder: How columns become tensors.
         architecture: The sizes of the network that followed from the table.
         history, summary, notices, stopped_by: Of the training.
-        exemplars: Ordinary training records, kept to show the nearest one beside an alert.
+        exemplars: Ordinary training records of a table, kept to show the nearest one beside an alert; sequences and
+            images are among the tensors.
         checksum: Of everything else in the file.
     """
 
@@ -58,9 +61,9 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     model: str
     config: dict[str, Any]
     features: tuple[int, tuple[str, ...] | None]
-    schema: Schema
-    encoder: Encoder
-    architecture: dict[str, int]
+    schema: Schema | Layout
+    encoder: Encoder | ArrayEncoder
+    architecture: dict[str, Any]
     history: dict[str, list[float | None]]
     summary: dict[str, Any]
     notices: tuple[str, ...]
@@ -81,7 +84,12 @@ def save(detector: "Detector", path: str | Path) -> None:
         raise ArtifactError(f"{type(detector).__name__} is no registered model; add it to unwonted.models.MODELS")
     tensors = {_NETWORK + key: value.numpy() for key, value in detector.model_.state_dict().items()}
     tensors[_CALIBRATION] = detector.calibration_.scores
-    exemplars = detector.exemplars_
+    exemplars: pa.Table | Arrays = detector.exemplars_
+    if isinstance(exemplars, Arrays):
+        tensors |= {_EXEMPLARS + "values": exemplars.values, _EXEMPLARS + "lengths": exemplars.lengths}
+        texts = {}
+    else:
+        texts = {name: exemplars[name].cast(pa.string()).to_pylist() for name in exemplars.column_names}
     config = detector.get_params(deep=False)
     config["verbose"] = False
     if not isinstance(config["random_state"], int | None):
@@ -100,7 +108,7 @@ def save(detector: "Detector", path: str | Path) -> None:
         summary=detector.summary_,
         notices=detector.notices_,
         stopped_by=detector.stopped_by_,
-        exemplars={column: exemplars[column].cast(pa.string()).to_pylist() for column in exemplars.column_names},
+        exemplars=texts,
         checksum="",
     )
     manifest = msgspec.structs.replace(manifest, checksum=_checksum(manifest, tensors))
@@ -183,8 +191,11 @@ def _detector(manifest: Manifest, tensors: dict[str, np.ndarray]) -> "Detector":
     }
     detector.summary_, detector.notices_ = manifest.summary, manifest.notices
     detector.stopped_by_ = manifest.stopped_by
-    columns = {name: pa.array(values, pa.string()) for name, values in manifest.exemplars.items()}
-    detector.exemplars_, _ = manifest.schema.select(pa.table(columns))
+    if isinstance(manifest.schema, Layout):
+        detector.exemplars_ = Arrays(tensors[_EXEMPLARS + "values"], tensors[_EXEMPLARS + "lengths"])
+    else:
+        columns = {name: pa.array(values, pa.string()) for name, values in manifest.exemplars.items()}
+        detector.exemplars_, _ = manifest.schema.select(pa.table(columns))
     return detector
 
 

@@ -21,7 +21,7 @@ from unwonted.calibrate import Calibration
 from unwonted.detector import Detector
 from unwonted.encode import Encoded
 from unwonted.errors import DataError
-from unwonted.models.base import Model, in_padded_chunks
+from unwonted.models.base import ColumnModel, Model, in_padded_chunks
 
 __all__ = ["CHECKS", "Subject", "check_detector", "ordinary_records", "state", "strange_records"]
 
@@ -30,6 +30,7 @@ Floats = NDArray[np.float64]
 ROWS = 320
 SEEDS = 5
 LEAST_GAIN = 0.03
+CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-9}
 CPU = torch.device("cpu")
 
 
@@ -144,7 +145,6 @@ def _outputs(detector: Detector, records: pa.Table) -> dict[str, bytes]:
     explanations = detector.explain(records.slice(0, 3), top=2)
     return {
         "anomaly_score": detector.anomaly_score(records).tobytes(),
-        "surprise": detector.surprise(records).tobytes(),
         "contributions": detector.contributions(records).tobytes(),
         "p_value": detector.p_value(records).tobytes(),
         "predict": detector.predict(records).tobytes(),
@@ -319,17 +319,19 @@ def check_alert_rate_moves_the_threshold(subject: Subject) -> None:
 
 
 def check_contributions(subject: Subject) -> None:
-    """Contributions, one a column, sum to the score; scores have one sign and are not all the same."""
+    """Contributions, one a column, sum to what a score is above its baseline; scores are not all the same."""
     detector = subject.fitted
     contributions, scores = detector.contributions(subject.new), detector.anomaly_score(subject.new)
     assert contributions.shape == (subject.new.num_rows, len(detector.columns_)), "contributions' shape"
-    np.testing.assert_allclose(contributions.sum(1), scores, rtol=1e-9, atol=1e-9, err_msg="contributions' sum")
+    baseline = np.array([explanation.baseline for explanation in detector.explain(subject.new, top=1)])
+    np.testing.assert_allclose(contributions.sum(1) + baseline, scores, **CLOSE, err_msg="contributions' sum")
     np.testing.assert_array_equal(detector.score_samples(subject.new), -scores, err_msg="score_samples")
     assert scores.std() > 0, "all records have one score"
     for row, explanation in enumerate(detector.explain(subject.new.slice(0, 3), top=99)):
         given = [reason.contribution for reason in explanation.reasons]
         assert given == sorted(given, reverse=True), "reasons are not sorted by contribution"
-        np.testing.assert_allclose(sum(given), scores[row], rtol=1e-9, atol=1e-9, err_msg="the reasons' sum")
+        total = sum(given) + explanation.baseline
+        np.testing.assert_allclose(total, scores[row], **CLOSE, err_msg="the reasons' sum")
 
 
 def check_units(subject: Subject) -> None:
@@ -362,7 +364,8 @@ def check_gradients(subject: Subject) -> None:
 def check_training_helps(subject: Subject) -> None:
     """Trained beats untrained, in the loss of held-out records and in telling strange ones, over seeds.
 
-    Strange ones are told by the sum of the surprises: what else a score rests on may need no training.
+    Where a score is a sum over columns, strange ones are told by the surprises alone: what else it rests on may need
+    no training. The untrained model has all that it remembers of the training records, and so what it can do.
     """
     held_out, strange = ordinary_records(300, seed=3), strange_records(150, seed=4)
     truth = np.repeat([0, 1], [held_out.num_rows, strange.num_rows])
@@ -372,10 +375,11 @@ def check_training_helps(subject: Subject) -> None:
         detector = subject.fitted if seed == 0 else subject.make(seed).fit(subject.records)
         both = [_encoded(detector, records) for records in (held_out, strange)]
         untrained = _untrained(detector, seed).eval()
+        untrained.remember(_encoded(detector, subject.records), torch.Generator().manual_seed(0))
         for model in (untrained, detector.model_):
             with torch.no_grad():
                 losses.append(float(model.loss(both[0], torch.Generator().manual_seed(0)).mean()))
-            scores = [in_padded_chunks(model, part, CPU)[..., 0].sum(1) for part in both]
+            scores = [_learnt(model, part) for part in both]
             aurocs.append(roc_auc_score(truth, np.concatenate(scores)))
     before, after = np.reshape(losses, (SEEDS, 2)).T
     spread = max(before.std(ddof=1), after.std(ddof=1))
@@ -387,11 +391,18 @@ def check_training_helps(subject: Subject) -> None:
     assert now > was + LEAST_GAIN, f"training raises the AUROC from {was:.3f} to {now:.3f} only"
 
 
+def _learnt(model: Model[Any], records: Encoded) -> Floats:
+    evidence = in_padded_chunks(model, records, CPU)
+    found: Floats = evidence[..., 0].sum(1) if isinstance(model, ColumnModel) else model.score(evidence)
+    return found
+
+
 def _encoded(detector: Detector, records: pa.Table) -> Encoded:
-    return detector.encoder_.transform(detector.schema_.select(records)[0])
+    encoded: Encoded = detector.encoder_.transform(detector.schema_.select(records)[0])
+    return encoded
 
 
-def _untrained(detector: Detector, seed: int) -> Model:
+def _untrained(detector: Detector, seed: int) -> Model[Any]:
     """The model as it was before training."""
     return detector._model(detector.encoder_, detector.summary_["train"], seed)
 

@@ -1,4 +1,4 @@
-"""Log densities and log masses on tensors: Gaussian mixtures (on lines, bins, circles) and categories."""
+"""Log densities and log masses on tensors: Gaussian mixtures (on lines, bins, circles, in space) and categories."""
 
 import math
 from typing import Any
@@ -9,8 +9,10 @@ from torch.autograd.function import once_differentiable
 
 __all__ = [
     "categorical_log_mass",
+    "gaussian_mixture_energy",
     "mixture_log_density",
     "mixture_log_mass",
+    "soft_gaussian_mixture",
     "wrapped_mixture_log_density",
 ]
 
@@ -37,6 +39,7 @@ _COEFFICIENTS = (
     -0.08087715,
     0.01978197,
 )
+_FEWEST_MEMBERS = 1e-6  # of a component: below, its sums are not divided by their number
 _NARROW = 1e-5  # float64: below this width a difference of two erfcx loses more than the trapezoid rule
 
 
@@ -136,6 +139,68 @@ def categorical_log_mass(index: Tensor, logits: Tensor) -> Tensor:
     shape = torch.broadcast_shapes(index.shape, logits.shape[:-1])  # type: ignore[no-untyped-call]
     picked = logits.expand(*shape, logits.shape[-1]).gather(-1, index.expand(shape).unsqueeze(-1)).squeeze(-1)
     return picked - torch.logsumexp(logits, -1)
+
+
+def gaussian_mixture_energy(z: Tensor, log_weights: Tensor, means: Tensor, cholesky: Tensor) -> Tensor:
+    """Energy under a Gaussian mixture in space, −log Σ_k φ_k N(z; μ_k, L_k L_kᵀ), in nats.
+
+    log|Σ_k| is 2 Σ_j log L_kjj, and (z−μ_k)ᵀ Σ_k⁻¹ (z−μ_k) is ‖L_k⁻¹ (z−μ_k)‖². The leading D′ columns of z have, under
+    the same mixture, the energy of the leading D′ means and D′ × D′ blocks of L.
+
+    Args:
+        z: Points, shape (n, D).
+        log_weights: Normalised log φ, shape (K,); −inf for a component without weight.
+        means: μ, shape (K, D).
+        cholesky: Lower triangular L with a positive diagonal, shape (K, D, D).
+
+    Returns:
+        Shape (n,).
+
+    Source: Zong et al. (2018), equation 6.
+
+    Example:
+        >>> from torch import eye, tensor, zeros
+        >>> gaussian_mixture_energy(tensor([[0.0, 0.0], [3.0, 4.0]]), zeros(1), zeros(1, 2), eye(2)[None])
+        tensor([ 1.8379, 14.3379])
+    """
+    apart = (z - means[:, None]).mT
+    squares = torch.linalg.solve_triangular(cholesky, apart, upper=False).square().sum(1)
+    half_log_determinants = cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    constants = log_weights - half_log_determinants - z.shape[-1] * _LOG_ROOT_2PI
+    return -torch.logsumexp(constants[:, None] - 0.5 * squares, 0)
+
+
+def soft_gaussian_mixture(z: Tensor, memberships: Tensor, floor: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The Gaussian mixture of points that belong to each component in part: shares, means and covariances.
+
+        φ_k = Σ_i γ_ik / n,  μ_k = Σ_i γ_ik z_i / Σ_i γ_ik,  Σ_k = Σ_i γ_ik (z_i−μ_k)(z_i−μ_k)ᵀ / Σ_i γ_ik + floor · I
+
+    Args:
+        z: Points, shape (n, D), of about unit variance: the floor is in its units.
+        memberships: γ ≥ 0, shape (n, K); rows sum to 1.
+        floor: Added to every variance, > 0: far above rounding, so that Σ_k has a Cholesky factor.
+
+    Returns:
+        log φ, shape (K,), μ, shape (K, D), and the Cholesky factors of Σ, shape (K, D, D). A component without
+        members has the log weight −inf, and no gradient.
+
+    Source: Zong et al. (2018), equation 5.
+
+    Example:
+        >>> from torch import tensor
+        >>> log_weights, means, _ = soft_gaussian_mixture(tensor([[0.0], [2.0]]), tensor([[0.5, 0.5]] * 2), 1e-6)
+        >>> log_weights.exp().tolist(), means.tolist()
+        ([0.5, 0.5], [[1.0], [1.0]])
+    """
+    members = memberships.sum(0)
+    none = members <= 0
+    log_weights = torch.where(none, 1.0, members).log().masked_fill(none, -math.inf) - math.log(len(z))
+    parts = memberships.T / members.clamp(min=_FEWEST_MEMBERS)[:, None]
+    means = parts @ z
+    apart = z - means[:, None]
+    covariances = (parts[..., None] * apart).mT @ apart
+    identity = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+    return log_weights, means, torch.linalg.cholesky(covariances + floor * identity)
 
 
 def _decay(near: Tensor, far: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:

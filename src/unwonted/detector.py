@@ -4,6 +4,7 @@ import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,17 +13,18 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unwonted import artifact, explain
+from unwonted.arrays import ArrayEncoder, Arrays, Grids, Layout, as_arrays
 from unwonted.calibrate import Calibration
-from unwonted.encode import Encoder
+from unwonted.encode import Encoded, Encoder
 from unwonted.errors import DataError, DataWarning
 from unwonted.explain import Explanation
 from unwonted.fitting import SMALL, Fitting
-from unwonted.models.base import Model, in_padded_chunks
+from unwonted.models.base import ColumnModel, Model, in_padded_chunks
 from unwonted.schema import Overrides, Schema
 from unwonted.sources import as_table
 from unwonted.train import Plan, Progress
@@ -31,6 +33,7 @@ __all__ = ["Detector"]
 
 Floats = NDArray[np.float64]
 
+LOSS_CHUNK = 1024
 FEWEST = 10
 """Records below which a density is not worth its name, and fit refuses."""
 EXEMPLARS = 1000
@@ -39,7 +42,8 @@ EXEMPLARS = 1000
 class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     """Learns the density of training records; scores a record by how improbable it is, in nats.
 
-    A subclass says which model to build (`_model`) and how long to train it (`_plan`); all else is here.
+    A subclass says which model to build (`_model`) and how long to train it (`_plan`), and whether it wants numbers on
+    a linear axis (`_linear_axis`) or takes sequences and images too (`takes_arrays`); all else is here.
 
     Args:
         alert_rate: Share of normal records that may become alerts; moving it later moves the threshold alone.
@@ -52,6 +56,8 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         verbose: True writes a line of progress every ten seconds to standard error; a function is called with
             each `Progress`.
     """
+
+    takes_arrays = False
 
     def __init__(
         self,
@@ -75,22 +81,27 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     @abstractmethod
-    def _model(self, encoder: Encoder, rows: int, seed: int) -> Model:
-        """An untrained model for so many training records."""
+    def _model(self, encoder: Any, rows: int, seed: int) -> Model[Any]:
+        """An untrained model for so many training records of this encoder."""
 
     @abstractmethod
-    def _plan(self, encoder: Encoder, rows: int) -> Plan:
+    def _plan(self, encoder: Any, rows: int) -> Plan:
         """How long to train it."""
 
     def _targets(self) -> tuple[str, ...]:
         """Columns whose density is wanted given the others; none means all."""
         return ()
 
+    def _linear_axis(self) -> bool:
+        """Whether numbers are scaled from 0 to 1 over their range, in place of the bent axis."""
+        return False
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learns from records; y is ignored.
 
         Args:
-            X: A pandas, Polars or Arrow table, or an array, of at least ten records.
+            X: A pandas, Polars or Arrow table, or an array, of at least ten records; sequences or images where the
+                model takes them (see `unwonted.sequences`).
             y: Ignored.
 
         Raises:
@@ -99,13 +110,9 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """
         started = time.monotonic()
         Calibration(np.zeros(1)).threshold(self.alert_rate)  # refuses a bad rate before the work
-        table = self._table(X, reset=True)
-        schema = Schema.infer(table, self.schema, targets=self._targets(), ignore=self.ignore)
-        if not schema.features:
-            raise DataError(
-                "no column is usable: each is constant, empty or ignored; give records with columns that vary"
-            )
-        records, notices = schema.select(table)
+        data = self._data(X, reset=True)
+        schema = self._schema(data)
+        records, notices = schema.select(data)
         if records.num_rows < FEWEST:
             raise DataError(
                 f"{records.num_rows} sample(s) are too few to learn from; a minimum of {FEWEST} is required"
@@ -137,11 +144,25 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         }
         return self
 
+    def untrained(self) -> Self:
+        """The same detector, not fitted, whose fit takes no step of training: what it can do was never learnt.
+
+        Its network keeps the weights it is drawn with; what it remembers of the training records, pooling and
+        calibration are as after any fit.
+
+        >>> from unwonted import DMDN
+        >>> DMDN(random_state=0).untrained().fit([[float(i)] for i in range(20)]).summary_["steps"]
+        0
+        """
+        twin: Self = clone(self)
+        twin.__dict__["_plan"] = lambda encoder, rows: replace(self._plan(encoder, rows), steps=0)
+        return twin
+
     @property
     def columns_(self) -> tuple[str, ...]:
-        """The columns that the score splits over, in order."""
+        """The columns that the score splits over, in order; the channels of sequences and images."""
         check_is_fitted(self, "encoder_")
-        return self.encoder_.columns
+        return tuple(self.encoder_.columns)
 
     @property
     def offset_(self) -> float:
@@ -149,19 +170,26 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "calibration_")
         return -self.calibration_.threshold(self.alert_rate)
 
-    def surprise(self, X: Any) -> Floats:
-        """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
-        return self._evidence(self._selected(X))[..., 0]
-
     def contributions(self, X: Any) -> Floats:
-        """What each column adds to the anomaly score, shape (n, columns); rows sum to `anomaly_score`."""
-        evidence = self._evidence(self._selected(X))
-        return self.model_.pool(evidence)
+        """What each column adds to the anomaly score, shape (n, columns).
+
+        Rows sum to `anomaly_score`; where that is no sum over columns (energies), to what it is above the score of the
+        nearest normal record that is kept, by integrated gradients.
+        """
+        encoded = self._encoded(X)
+        return explain.contributions(self, encoded, self._evidence(encoded))[0]
 
     def anomaly_score(self, X: Any) -> Floats:
         """How improbable each record is, shape (n,): higher is stranger."""
-        scores: Floats = self.contributions(X).sum(1)
-        return scores
+        encoded = self._encoded(X)
+        return self.model_.score(self._evidence(encoded))
+
+    def objective(self, X: Any) -> float:
+        """Mean training loss of records, with the model as it is scored with."""
+        encoded, generator = self._encoded(X), torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            losses = [self.model_.loss(chunk, generator) for chunk in encoded.chunks(LOSS_CHUNK)]
+        return float(torch.cat(losses).mean())
 
     def score_samples(self, X: Any) -> Floats:
         """The opposite of `anomaly_score`: higher is more normal, shape (n,)."""
@@ -181,7 +209,10 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return self.calibration_.p_values(scores)
 
     def explain(self, X: Any, top: int = 3) -> list[Explanation]:
-        """For each record its `top` columns by contribution: seen, expected, and the nearest normal record."""
+        """For each record its `top` columns by contribution: seen, expected, and the nearest normal record.
+
+        Of sequences and images it tells the `top` cells, and a picture of all.
+        """
         return explain.explain(self, self._selected(X), top)
 
     def save(self, path: str | Path) -> None:
@@ -189,20 +220,28 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "model_")
         artifact.save(self, path)
 
-    def _evidence(self, records: pa.Table) -> Floats:
-        """What the scores of selected records rest on; see `Model.evidence`."""
-        encoded = self.encoder_.transform(records)
+    def _encoded(self, X: Any) -> Encoded | Grids:
+        """Records as the model takes them, once the detector is fitted."""
+        records = self._selected(X)
+        encoded: Encoded | Grids = self.encoder_.transform(records)
+        return encoded
+
+    def _evidence(self, encoded: Encoded | Grids) -> Floats:
+        """What the scores of encoded records rest on; see `Model.evidence`."""
         if not len(encoded):
-            return np.empty((0, len(self.columns_), 1))
+            return np.empty((0, len(self.columns_), 1) if isinstance(self.model_, ColumnModel) else (0, 1))
         device = self._device()
         found = in_padded_chunks(self.model_.to(device), encoded, device)
         self.model_.cpu()
         return found
 
-    def _selected(self, X: Any) -> pa.Table:
+    def _selected(self, X: Any) -> Any:
         """The schema's features of X, once the detector is fitted."""
         check_is_fitted(self, "model_")
-        records, notices = self.schema_.select(self._table(X))
+        data = self._data(X)
+        if isinstance(data, Arrays) and not isinstance(self.schema_, Layout):
+            raise DataError("the model learnt from a table; give records of the same form")
+        records, notices = self.schema_.select(data)
         for notice in notices:
             warnings.warn(notice, DataWarning, stacklevel=3)
         return records
@@ -214,6 +253,39 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         if self.device == "cuda" and not cuda:
             raise DataError("device 'cuda' is not available here; use 'auto' or 'cpu'")
         return torch.device("cuda" if cuda and self.device != "cpu" else "cpu")
+
+    def _schema(self, data: pa.Table | Arrays) -> Any:
+        """How the training records are understood."""
+        if isinstance(data, Arrays):
+            if self.schema or self.ignore:
+                raise DataError("schema and ignore name columns of a table; sequences and images have none")
+            return Layout.of(data)
+        schema = Schema.infer(data, self.schema, targets=self._targets(), ignore=self.ignore)
+        if not schema.features:
+            raise DataError(
+                "no column is usable: each is constant, empty or ignored; give records with columns that vary"
+            )
+        return schema
+
+    def _encoder(self, records: pa.Table | Arrays, schema: Any) -> Any:
+        """Fits the encoder of selected training records."""
+        if isinstance(records, Arrays):
+            return ArrayEncoder.fit(records)
+        return Encoder.fit(records, schema, linear=self._linear_axis())
+
+    def _data(self, X: Any, reset: bool = False) -> pa.Table | Arrays:
+        """X as sequences or images, if it is such and the model takes them, else as a table."""
+        arrays = as_arrays(X) if self.takes_arrays or isinstance(X, Arrays | pa.Table) else None
+        if arrays is None:
+            return self._table(X, reset)
+        if not self.takes_arrays:
+            raise DataError(
+                f"{type(self).__name__} learns from tables, not from sequences or images; DSEBM takes those"
+            )
+        if reset:
+            self.n_features_in_ = arrays.values.shape[-1]
+            self.__dict__.pop("feature_names_in_", None)
+        return arrays
 
     def _table(self, X: Any, reset: bool = False) -> pa.Table:
         """X as an Arrow table; named columns are matched by name later, arrays by position here."""

@@ -1,7 +1,6 @@
 """A table to tensors: each column's outcomes, scaled values and inputs, as fitted on the training records."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import msgspec
 import numpy as np
@@ -10,6 +9,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from unwonted.batch import Batch
 from unwonted.parts import INFINITE, CategoricalPart, CyclicPart, NumericPart, Part
 from unwonted.schema import Kind, Schema
 
@@ -21,8 +21,8 @@ _MICROSECONDS_AN_HOUR = 3.6e9
 
 
 @dataclass(frozen=True)
-class Encoded:
-    """Encoded records.
+class Encoded(Batch):
+    """Encoded records of a table.
 
     Attributes:
         codes: Outcome of each part, int64 (n, parts); NOVEL for what training never saw.
@@ -36,26 +36,8 @@ class Encoded:
     widths: Tensor
     inputs: Tensor
 
-    def __len__(self) -> int:
-        return len(self.codes)
 
-    def __getitem__(self, rows: Tensor | slice) -> "Encoded":
-        return Encoded(*(getattr(self, field.name)[rows] for field in fields(self)))
-
-    def to(self, device: torch.device) -> "Encoded":
-        return Encoded(*(getattr(self, field.name).to(device) for field in fields(self)))
-
-    def padded(self, rows: int) -> "Encoded":
-        """The same records followed by copies of the last, `rows` in all."""
-        return self[torch.arange(rows).clamp(max=len(self) - 1)]
-
-    def chunks(self, rows: int) -> Iterator["Encoded"]:
-        """The records in order, at most `rows` at a time."""
-        for start in range(0, len(self), rows):
-            yield self[start : start + rows]
-
-
-class Encoder(msgspec.Struct, frozen=True):
+class Encoder(msgspec.Struct, frozen=True, tag="table"):
     """How each column of the schema becomes parts, in the schema's order.
 
     >>> table = pa.table({"bytes": [3.0, 5.0, 9.0], "proto": ["udp", "tcp", None]})
@@ -68,13 +50,16 @@ class Encoder(msgspec.Struct, frozen=True):
     parts: tuple[Part, ...]
 
     @classmethod
-    def fit(cls, table: pa.Table, schema: Schema) -> "Encoder":
-        """Fits the parts of the schema's features on selected records (see `Schema.select`)."""
+    def fit(cls, table: pa.Table, schema: Schema, linear: bool = False) -> "Encoder":
+        """Fits the parts of the schema's features on selected records (see `Schema.select`).
+
+        Numbers get a bent axis, or with `linear` the plain one from 0, the least of the records, to 1, the largest.
+        """
         parts: list[Part] = []
         for column in schema.features:
             data = table.column(column.name)
             if column.kind is Kind.NUMERIC:
-                parts.append(NumericPart.fit(column.name, _numbers(data)))
+                parts.append(NumericPart.fit(column.name, _numbers(data), linear))
             elif column.kind is Kind.DATETIME:
                 parts.append(CyclicPart.fit(column.name, _hours(data), "hour of day", _HOURS_A_DAY))
                 parts.append(CategoricalPart.fit(column.name, _weekdays(data), "day of week"))

@@ -1,17 +1,16 @@
 """One fit: splits the records, trains, chooses and calibrates, each on records of its own."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from torch import Generator
 
-from unwonted.encode import Encoder
+from unwonted.arrays import Arrays
 from unwonted.models.base import Model, in_padded_chunks
 from unwonted.progress import lines, silent
-from unwonted.schema import Schema
 from unwonted.split import folds, split_rows
 from unwonted.train import History, train
 
@@ -31,7 +30,7 @@ class Fitting:
     """One fit: splits the records, trains, chooses, calibrates, each on a part of its own."""
 
     def __init__(
-        self, detector: "Detector", schema: Schema, records: pa.Table, rng: np.random.Generator, started: float
+        self, detector: "Detector", schema: Any, records: pa.Table | Arrays, rng: np.random.Generator, started: float
     ) -> None:
         self.detector, self.schema, self.records = detector, schema, records
         self.seed, self.rng = int(rng.integers(2**31)), rng
@@ -77,7 +76,7 @@ class Fitting:
             f"approximate, where {SMALL} records or more would promise it"
         )
 
-    def exemplars(self, most: int) -> pa.Table:
+    def exemplars(self, most: int) -> pa.Table | Arrays:
         """At most so many training records, drawn from the less surprising ones."""
         drawn = self.rng.permutation(self.train_rows)[: 2 * most]
         if not len(drawn):
@@ -88,9 +87,9 @@ class Fitting:
 
     def _trained(
         self, rows: NDArray[np.int64], validation: NDArray[np.int64], steps: int | None = None
-    ) -> tuple[Encoder, Model, History]:
+    ) -> tuple[Any, Model[Any], History]:
         learn = self.records.take(rows)
-        encoder = Encoder.fit(learn, self.schema)
+        encoder = self.detector._encoder(learn, self.schema)
         model = self.detector._model(encoder, len(rows), self.seed).to(self.device)
         plan = self.detector._plan(encoder, len(rows))
         encoded = encoder.transform(learn).to(self.device)
@@ -106,9 +105,8 @@ class Fitting:
         model.remember(encoded, Generator().manual_seed(self.seed))
         return encoder, model.eval(), history
 
-    def _evidence(self, model: Model, encoder: Encoder, rows: NDArray[np.int64]) -> Floats:
+    def _evidence(self, model: Model[Any], encoder: Any, rows: NDArray[np.int64]) -> Floats:
         return in_padded_chunks(model, encoder.transform(self.records.take(rows)), self.device)
 
     def _scores(self, evidence: Floats) -> Floats:
-        scores: Floats = self.model.pool(evidence).sum(1)
-        return scores
+        return self.model.score(evidence)

@@ -114,6 +114,7 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
 
     Amounts and counts are told apart by their ratios: the centre is zero, unless zero lies far from all values. The
     scale is a tenth of what all but one value in a thousand stay below, but from one to three times the robust spread.
+    A `linear` axis is (x − min)/(max − min) instead.
 
     Values that stand out by their frequency (zeros, codes) are atoms, outcomes of their own. A column that has
     any, or in which most values repeat, is wholly mass: each value stands for a bin as wide as the column's
@@ -122,13 +123,14 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
     Attributes:
         column: The column it was read from.
         centre, scale: In the column's unit.
-        mean, deviation: Of the values on the bent axis.
+        mean, deviation: Of the values on the bent axis; 0 and 1 on a linear one.
         low, high: Range of the scaled training values; what a model reads is held within it.
         resolution: Width of a bin in the column's unit; 0 for density.
         atoms: Values that have an outcome of their own, ascending.
         missing: Whether training had gaps; they are the last outcome.
         novelty: Probability left for a gap where training had none.
         knots, ranks: The training distribution, as values and normal scores.
+        linear: Whether the axis is not bent.
     """
 
     column: str
@@ -144,6 +146,7 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
     novelty: float
     knots: tuple[float, ...]
     ranks: tuple[float, ...]
+    linear: bool = False
 
     inputs = 2
     period = 0.0
@@ -157,20 +160,19 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         return self.column
 
     @classmethod
-    def fit(cls, column: str, x: Floats) -> "NumericPart":
+    def fit(cls, column: str, x: Floats, linear: bool = False) -> "NumericPart":
         known = x[~np.isnan(x)]
         values, counts = np.unique(known, return_counts=True)
         finite = np.abs(values) < INFINITE
         numbers, sizes = values[finite], counts[finite]
-        centre, scale = _bend(np.repeat(numbers, sizes))
+        centre, scale = _range(numbers) if linear else _bend(np.repeat(numbers, sizes))
         raw = cls(
             column, centre, scale, 0.0, 1.0, -1.0, 1.0, 0.0, (),
-            bool(np.isnan(x).any()), _gap_novelty(x), (), (),
+            bool(np.isnan(x).any()), _gap_novelty(x), (), (), linear,
         )  # fmt: skip
         t = raw.scaled(numbers) if len(numbers) else np.zeros(1)
         weights = sizes if len(numbers) else np.ones(1)
-        mean = float(np.average(t, weights=weights))
-        deviation = math.sqrt(float(np.average((t - mean) ** 2, weights=weights))) or 1.0
+        mean, deviation = (0.0, 1.0) if linear else _moments(t, weights)
         t = (t - mean) / deviation
         knots, ranks = _normal_scores(t, weights)
         atoms = numbers[_stand_out(t, sizes)] if len(numbers) else numbers
@@ -193,14 +195,14 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         """Standardised values, shape (n,); ±inf and overflows stop at ±FURTHEST, gaps are 0."""
         with np.errstate(over="ignore", invalid="ignore"):
             z = (x - self.centre) / self.scale
-            t = (np.arcsinh(z) - self.mean) / self.deviation
+            t = ((z if self.linear else np.arcsinh(z)) - self.mean) / self.deviation
         return np.nan_to_num(np.clip(t, -FURTHEST, FURTHEST), nan=0.0)
 
     def original(self, t: Floats) -> Floats:
         """The inverse of `scaled`."""
         z = np.asarray(t, dtype=np.float64) * self.deviation + self.mean
         with np.errstate(over="ignore"):
-            return self.centre + self.scale * np.sinh(z)
+            return self.centre + self.scale * (z if self.linear else np.sinh(z))
 
     def codes(self, x: Floats) -> Codes:
         """The outcome of each value, shape (n,)."""
@@ -229,7 +231,7 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         # Far out the bin is narrower than a float64 can tell: take the slope of the scaling instead.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             z = (x - self.centre) / self.scale
-            slope = 1 / np.hypot(1, z) / self.deviation
+            slope = (1.0 if self.linear else 1 / np.hypot(1, z)) / self.deviation
         narrow = self.resolution / self.scale * slope
         return np.maximum(np.where(widths > 1e-9, widths, np.nan_to_num(narrow)), 1e-12)
 
@@ -331,6 +333,21 @@ def _bend(x: Floats) -> tuple[float, float]:
     if spread is None:
         return centre, reach or 1.0
     return centre, max(spread, min(reach / LINEAR_SHARE, spread * MOST_SPREADS))
+
+
+def _range(x: Floats) -> tuple[float, float]:
+    """Least value and range of ascending numbers."""
+    if not len(x):
+        return 0.0, 1.0
+    # Halved, for the range of all numbers is no number.
+    half = float(x[-1] / 2 - x[0] / 2)
+    return float(x[0]), min(2 * half, INFINITE) or 1.0
+
+
+def _moments(t: Floats, weights: Floats | NDArray[np.int64]) -> tuple[float, float]:
+    """Weighted mean, and standard deviation or 1 where there is none."""
+    mean = float(np.average(t, weights=weights))
+    return mean, math.sqrt(float(np.average((t - mean) ** 2, weights=weights))) or 1.0
 
 
 def _normal_scores(values: Floats, counts: ArrayLike, most: int = 256) -> tuple[Floats, Floats]:

@@ -19,6 +19,7 @@ from unwonted.coerce import as_text, is_text
 from unwonted.csvfile import read_csv, to_utf8
 from unwonted.errors import DataError
 from unwonted.jsonlines import read_json_lines
+from unwonted.npzfile import read_npz
 from unwonted.sinks import atomic_write, check_output, write_table
 from unwonted.tidy import array_of, tidied, transposed
 
@@ -77,8 +78,8 @@ def read_table(
 ) -> pa.Table:
     """Reads one table from one or several files.
 
-    CSV (delimiter and encoding found out), Parquet, JSON lines and Arrow (Feather), each also as gzip, bzip2
-    or Zstandard. A file's content decides what it is. Columns of several files are matched by name.
+    CSV (delimiter and encoding found out), Parquet, JSON lines, Arrow (Feather) and NumPy's .npz (see `read_npz`), each
+    also as gzip, bzip2 or Zstandard. A file's content decides what it is. Columns of several files are matched by name.
 
     Args:
         paths: the files, whose rows follow one another in this order. delimiter: the character between the
@@ -174,6 +175,8 @@ def _read_file(path: Path, delimiter: str | None, text: Collection[str]) -> tupl
                 reason = str(error).splitlines()[0]
                 raise DataError(f"{path}: is damaged or cut short ({reason}); fetch or write it again") from error
             return _tidied_file(table, path), ()
+    if ending == ".npz":
+        return read_npz(data, str(path))
     if data.startswith(b"PK\x03\x04"):
         raise DataError(f"{path}: is a zip archive or a workbook; unpack it, or save the sheet as CSV")
     if ending in _BINARY_ENDINGS:

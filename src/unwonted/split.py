@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from unwonted.arrays import Arrays
+
 __all__ = ["Split", "fingerprints", "folds", "split_rows"]
 
 VALIDATION_SHARE, VALIDATION_MOST = 0.10, 10_000
@@ -25,8 +27,11 @@ class Split:
     calibration: Rows
 
 
-def fingerprints(table: pa.Table) -> NDArray[np.uint64]:
+def fingerprints(table: pa.Table | Arrays) -> NDArray[np.uint64]:
     """A 64-bit number for each record, equal for equal records, the same on every machine; shape (n,)."""
+    if isinstance(table, Arrays):
+        cells = np.ascontiguousarray(table.values.reshape(len(table.values), -1), dtype="<f8") + 0.0
+        return np.array([_bits_of(row.tobytes()) for row in cells], dtype=np.uint64)
     mixed = np.full(table.num_rows, 1, dtype=np.uint64)
     for column in table.columns:
         if pa.types.is_floating(column.type) or pa.types.is_temporal(column.type):
@@ -40,7 +45,7 @@ def fingerprints(table: pa.Table) -> NDArray[np.uint64]:
     return mixed
 
 
-def split_rows(table: pa.Table, rng: np.random.Generator) -> Split:
+def split_rows(table: pa.Table | Arrays, rng: np.random.Generator) -> Split:
     """Train, validation and calibration rows; equal records fall into the same part.
 
     Where a few records make up most of the table, no such parts exist: what a part then lacks of half its size is
@@ -65,7 +70,7 @@ def split_rows(table: pa.Table, rng: np.random.Generator) -> Split:
     return Split(np.sort(train), np.sort(np.append(validation, rest)), np.sort(np.append(calibration, more)))
 
 
-def folds(table: pa.Table, count: int, rng: np.random.Generator) -> list[Rows]:
+def folds(table: pa.Table | Arrays, count: int, rng: np.random.Generator) -> list[Rows]:
     """Folds of about equal size; equal records fall into the same one, if there are enough different records."""
     folded: list[list[Rows]] = [[] for _ in range(count)]
     groups = _groups(table, rng)
@@ -76,7 +81,7 @@ def folds(table: pa.Table, count: int, rng: np.random.Generator) -> list[Rows]:
     return [np.sort(np.concatenate(fold)) for fold in folded]
 
 
-def _groups(table: pa.Table, rng: np.random.Generator) -> list[Rows]:
+def _groups(table: pa.Table | Arrays, rng: np.random.Generator) -> list[Rows]:
     """Row numbers of equal records, in random order."""
     _, first, group = np.unique(fingerprints(table), return_index=True, return_inverse=True)
     # Numbered by first occurrence, not by fingerprint: other units of measurement leave the parts as they are.
@@ -88,10 +93,10 @@ def _groups(table: pa.Table, rng: np.random.Generator) -> list[Rows]:
 
 def _text_bits(column: pa.ChunkedArray) -> NDArray[np.uint64]:
     encoded = column.combine_chunks().dictionary_encode()
-    words = [_word_bits(word) for word in encoded.dictionary.to_pylist()]
+    words = [_bits_of(word.encode()) for word in encoded.dictionary.to_pylist()]
     bits = np.array([*words, 0], dtype=np.uint64)
     return bits[np.asarray(encoded.indices.fill_null(len(words)).to_numpy(), dtype=np.int64)]
 
 
-def _word_bits(word: str) -> int:
-    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little")
+def _bits_of(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")

@@ -4,12 +4,12 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
 
-from unwonted.encode import Encoded
+from unwonted.batch import Batch
 from unwonted.errors import TrainingError
 
 __all__ = ["History", "Plan", "Progress", "Trainable", "train"]
@@ -21,10 +21,10 @@ CLIP_NORM = 1.0
 class Trainable(Protocol):
     """What the loop needs of a model."""
 
-    def loss(self, batch: Encoded, generator: Generator) -> Tensor:
+    def loss(self, batch: Any, generator: Generator) -> Tensor:
         """Loss of each record, shape (n,); random draws come from the generator."""
 
-    def culprit(self, batch: Encoded) -> str:
+    def culprit(self, batch: Any) -> str:
         """Where in the batch a loss that is not finite comes from, in words."""
 
 
@@ -72,8 +72,8 @@ class History:
 
 def train(
     model: Trainable,
-    training: Encoded,
-    validation: Encoded,
+    training: Batch,
+    validation: Batch,
     plan: Plan,
     *,
     seed: int,
@@ -148,7 +148,7 @@ def _schedule(done: float) -> float:
 
 
 @torch.no_grad()
-def _mean_loss(model: Trainable, records: Encoded, batch: int, seed: int) -> float:
+def _mean_loss(model: Trainable, records: Batch, batch: int, seed: int) -> float:
     if not len(records):
         return math.nan
     assert isinstance(model, nn.Module)

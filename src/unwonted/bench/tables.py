@@ -1,13 +1,34 @@
-"""Markdown tables from a benchmark's results: means and standard deviations over seeds."""
+"""Markdown tables from rows of figures: means and standard deviations over seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from unwonted.bench.protocols import Row, mean_sd
+from unwonted.bench.measuring import HELD_OUT, Row, mean_sd
 
-__all__ = ["adbench", "markdown", "unsw"]
+__all__ = [
+    "UNTRAINED",
+    "at_alert_rate",
+    "auroc_by_table",
+    "by_method",
+    "confusion",
+    "failures",
+    "figure",
+    "grouped",
+    "markdown",
+    "oracle",
+    "page",
+    "speed",
+    "trained_untrained",
+]
 
-_QUALITY = ("auroc", "auprc", "precision", "recall", "f1", "accuracy", "alert_share_normal")
+UNTRAINED = (
+    "Untrained is the same detector with the initial weights of its network, and all that follows training (statistics "
+    f"over the training records, calibration) done anew. Objective: mean loss of at most {HELD_OUT:,} ordinary test "
+    "records, lower is better. Every run is compared with its own twin."
+)
+"""What the tables of `trained_untrained` compare."""
+
+_CELLS = ("tn", "fp", "fn", "tp")
 
 
 def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -23,132 +44,150 @@ def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *lines))
 
 
-def unsw(results: Mapping[str, Any]) -> str:
-    """The page of the UNSW-NB15 benchmark: quality, confusion, by category, cost."""
-    groups = _grouped(results["rows"], lambda row: (row["table"], row["method"]))
-    names = {key: key[1] if key[0] == "all columns" else f"{key[1]}, {key[0]}" for key in groups}
-    done = {key: rows for key, rows in groups.items() if not any("error" in row for row in rows)}
-    quality = [[names[key], *(_figure(rows, metric) for metric in _QUALITY)] for key, rows in done.items()]
-    confusion = [
+def figure(rows: Sequence[Row], *path: str, form: str = ".4f") -> str:
+    """Mean ± standard deviation of a figure over runs; `path` leads to it through the rows.
+
+    Example:
+        >>> figure([{"oracle": {"f1": 0.5}}, {"oracle": {"f1": 0.7}}], "oracle", "f1")
+        '0.6000 ± 0.1414'
+    """
+    values = [_at(row, path) for row in rows]
+    if None in values:
+        return "not finite"
+    mean, deviation = mean_sd(values)
+    return f"{mean:{form}} ± {deviation:{form}}" if len(rows) > 1 else f"{mean:{form}}"
+
+
+def _at(row: Row, path: Sequence[str]) -> Any:
+    found: Any = row
+    for name in path:
+        found = found[name]
+    return found
+
+
+def by_method(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The runs of each method, without those that failed."""
+    return grouped([row for row in rows if "error" not in row], lambda row: row["method"])
+
+
+def oracle(rows: Sequence[Row], published: Mapping[str, tuple[float, float, float]]) -> str:
+    """Quality at the anomaly ratio of each method, and under them what a paper reports."""
+    lines = [
         [
-            names[key],
-            *(f"{mean_sd([row['confusion'][cell] for row in rows])[0]:,.0f}" for cell in ("tn", "fp", "fn", "tp")),
+            f"{method} (oracle rate)",
+            str(len(runs)),
+            *(figure(runs, "oracle", metric) for metric in ("precision", "recall", "f1")),
+            *confusion(runs, "oracle", "confusion"),
         ]
-        for key, rows in done.items()
+        for method, runs in by_method(rows).items()
     ]
-    return _page(
-        "UNSW-NB15, official one-class split",
-        results,
-        [
-            "Trained on the 56,000 normal flows of the official training part, without labels; scored on all "
-            "82,332 flows of the official test part. Mean ± standard deviation over seeds; rows without ± "
-            "draw no random numbers. Alerts at a rate of 5 %, from each method's own threshold; an attack is "
-            "the positive class.",
-            markdown(
-                ["method", "AUROC", "AUPRC", "precision", "recall", "F1", "ACC", "alerts among normal"],
-                quality,
-            ),
-            "## Confusion at the 5 % alert rate",
-            markdown(["method", "true negatives", "false alerts", "missed", "found"], confusion),
-            "## By category of attack",
-            "Share found at the 5 % alert rate, and AUROC against all normal flows.",
-            _by_category(done, names),
-            "## Cost",
-            f"Each job alone in a new process, {results['threads']} thread(s). Training as a ratio to the "
-            "AutoEncoder's, scoring as a ratio to that of kNN, both on log inputs; peak memory is the whole "
-            "process's.",
-            _cost(done, names),
-            _failures(results["rows"]),
-        ],
-    )
-
-
-def adbench(results: Mapping[str, Any]) -> str:
-    """The page of the ADBench benchmark: AUROC by table, one section for each group of tables."""
-    limits = results["limits"]
-    parts = [
-        "One-class: a random half of the normal rows trains, the other half and all anomalies are the test, "
-        f"a split for each seed. At most {limits['train']:,} training rows, {limits['test_normal']:,} normal "
-        f"and {limits['test_anomalies']:,} anomalous test rows, drawn by the seed. AUROC, mean ± standard "
-        "deviation over seeds. Choices were made on the development sets, none on the other tables."
+    lines += [
+        [f"*{method}, paper (oracle rate)*", "", *(f"*{number:.4f}*" for number in numbers), *[""] * len(_CELLS)]
+        for method, numbers in published.items()
     ]
-    for group, names in results["groups"].items():
-        rows = [row for row in results["rows"] if row["table"] in names]
-        if rows:
-            parts += [f"## {group[0].upper()}{group[1:]}", _auroc_by_table(rows)]
-    return _page("ADBench and other tables, one-class", results, [*parts, _failures(results["rows"])])
+    head = ["method", "runs", "precision", "recall", "F1", "true negatives", "false alerts", "missed", "found"]
+    return markdown(head, lines)
 
 
-def _auroc_by_table(rows: Sequence[Row]) -> str:
+def at_alert_rate(rows: Sequence[Row]) -> str:
+    """Quality at each method's own threshold for the alert rate, and of the ranking."""
+    metrics = ("auroc", "auprc", "precision", "recall", "f1", "alert_share_normal")
+    lines = [
+        [method, *(figure(runs, metric) for metric in metrics), *confusion(runs, "confusion")]
+        for method, runs in by_method(rows).items()
+    ]
+    head = ["method", "AUROC", "AUPRC", "precision", "recall", "F1", "alerts among normal"]
+    return markdown([*head, "true negatives", "false alerts", "missed", "found"], lines)
+
+
+def confusion(rows: Sequence[Row], *path: str) -> list[str]:
+    """Mean counts: true negatives, false alerts, missed, found."""
+    return [f"{mean_sd([_at(row, path)[cell] for row in rows])[0]:,.0f}" for cell in _CELLS]
+
+
+def trained_untrained(rows: Sequence[Row]) -> str:
+    """Each detector beside itself before training: held-out objective, AUROC, F1 at the anomaly ratio."""
+    both = [row for row in rows if "untrained" in row]
+    lines = []
+    for (table, method), runs in grouped(both, lambda row: (row["table"], row["method"])).items():
+        finite = [row for row in runs if None not in (row["objective"], row["untrained"]["objective"])]
+        lower = sum(row["objective"] < row["untrained"]["objective"] for row in finite)
+        higher = sum(row["auroc"] > row["untrained"]["auroc"] for row in runs)
+        lines.append(
+            [
+                f"{table}, {method}",
+                figure(runs, "objective", form=".4g"),
+                figure(runs, "untrained", "objective", form=".4g"),
+                f"{lower} of {len(runs)}",
+                figure(runs, "auroc"),
+                figure(runs, "untrained", "auroc"),
+                f"{higher} of {len(runs)}",
+                figure(runs, "oracle", "f1"),
+                figure(runs, "untrained", "oracle", "f1"),
+            ]
+        )
+    head = ["data set, method", "objective", "untrained", "lower in", "AUROC", "untrained", "higher in"]
+    return markdown([*head, "F1 (oracle rate)", "untrained (oracle rate)"], lines)
+
+
+def auroc_by_table(rows: Sequence[Row]) -> str:
+    """AUROC of each method on each table, and the mean over the tables that every method finished."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    cells = _grouped([row for row in rows if "error" not in row], lambda row: (row["table"], row["method"]))
+    cells = grouped([row for row in rows if "error" not in row], lambda row: (row["table"], row["method"]))
     first = {row["table"]: row for row in reversed(rows)}
     lines = []
     for table, row in sorted(first.items(), key=lambda item: _number(item[0])):
         sizes = [f"{row[size]:,}" for size in ("n_train", "n_normal", "n_anomalies")]
-        found = [_figure(cells[table, method], "auroc") if (table, method) in cells else "–" for method in methods]
+        found = [figure(cells[table, method], "auroc") if (table, method) in cells else "–" for method in methods]
         lines.append([table, *sizes, *found])
     complete = [table for table in first if all((table, method) in cells for method in methods)]
     means = []
     for method in methods:
         # The mean over tables is taken for each seed, so that its deviation is that of a whole run.
-        seeds = _grouped([row for t in complete for row in cells[t, method]], lambda row: row["seed"])
-        overall = [mean_sd([row["auroc"] for row in of_seed])[0] for of_seed in seeds.values()]
-        means.append("{:.4f} ± {:.4f}".format(*mean_sd(overall)) if overall else "–")
+        seeds = grouped([row for t in complete for row in cells[t, method]], lambda row: row["seed"])
+        overall = [{"auroc": mean_sd([row["auroc"] for row in of_seed])[0]} for of_seed in seeds.values()]
+        means.append(figure(overall, "auroc") if overall else "–")
     lines.append([f"**mean of {len(complete)}**", "", "", "", *(f"**{mean}**" for mean in means)])
     return markdown(["table", "train", "test normal", "test anomalies", *methods], lines)
 
 
-def _by_category(groups: Mapping[Any, Sequence[Row]], names: Mapping[Any, str]) -> str:
-    kinds = [(item["category"], item["n"]) for item in next(iter(groups.values()))[0]["by_category"]]
+def speed(rows: Sequence[Row]) -> str:
+    """Seconds and rows per second, to train and to score, and peak memory."""
     lines = []
-    for key, rows in groups.items():
-        found = [{item["category"]: item for item in row["by_category"]} for row in rows]
-        cells = [
-            " / ".join(f"{mean_sd([by[kind][metric] for by in found])[0]:.3f}" for metric in ("recall", "auroc"))
-            for kind, _ in kinds
-        ]
-        lines.append([names[key], *cells])
-    return markdown(["method", *(f"{kind} ({n:,})" for kind, n in kinds)], lines)
-
-
-def _cost(groups: Mapping[Any, Sequence[Row]], names: Mapping[Any, str]) -> str:
-    def mean(key: Any, metric: str) -> float:
-        return mean_sd([row[metric] for row in groups[key]])[0]
-
-    full = next(iter(groups))[0]
-    fit, score = (full, "AutoEncoder, log inputs"), (full, "kNN, log inputs")
-    lines = []
-    for key in groups:
-        ratios = [
-            f"{mean(key, metric) / mean(peer, metric):.2f}" if peer in groups else "–"
-            for peer, metric in ((fit, "fit_seconds"), (score, "score_seconds"))
-        ]
-        seconds = [f"{mean(key, 'fit_seconds'):.1f}", f"{mean(key, 'score_seconds'):.1f}"]
-        lines.append([names[key], seconds[0], ratios[0], seconds[1], ratios[1], f"{mean(key, 'peak_mb'):,.0f}"])
-    head = ["method", "training, s", "÷ AutoEncoder", "scoring, s", "÷ kNN", "peak memory, MB"]
+    for (table, method), runs in grouped(
+        [row for row in rows if "error" not in row], lambda row: (row["table"], row["method"])
+    ).items():
+        first = runs[0]
+        fit, score = (mean_sd([row[metric] for row in runs])[0] for metric in ("fit_seconds", "score_seconds"))
+        tested = first["n_normal"] + first["n_anomalies"]
+        lines.append(
+            [
+                f"{table}, {method}",
+                *(f"{first['n_train']:,}", f"{fit:.1f}", f"{first['n_train'] / fit:,.0f}"),
+                *(f"{tested:,}", f"{score:.1f}", f"{tested / score:,.0f}"),
+                f"{mean_sd([row['peak_mb'] for row in runs])[0]:,.0f}",
+            ]
+        )
+    head = ["data set, method", "trained on", "s", "rows/s", "scored", "s", "rows/s", "peak memory, MB"]
     return markdown(head, lines)
 
 
-def _figure(rows: Sequence[Row], metric: str) -> str:
-    mean, deviation = mean_sd([row[metric] for row in rows])
-    return f"{mean:.4f} ± {deviation:.4f}" if len(rows) > 1 else f"{mean:.4f}"
-
-
-def _failures(rows: Sequence[Row]) -> str:
+def failures(rows: Sequence[Row]) -> str:
     """What failed, in words; a failure is not left out of the page."""
     failed = [row for row in rows if "error" in row]
     lines = [f"- {row['table']}, {row['method']}, seed {row['seed']}: {row['error']}" for row in failed]
     return "\n".join([f"{len(failed)} of {len(rows)} runs failed.", "", *lines]).strip()
 
 
-def _page(title: str, results: Mapping[str, Any], parts: Sequence[str]) -> str:
+def page(title: str, results: Mapping[str, Any], parts: Sequence[str]) -> str:
+    """A whole page: title, parts, and how it was made."""
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    foot = f"Made by `{results['command']}` (seeds {results['seeds']}; {results['machine']}; {versions})."
+    foot = f"Made by `{results['command']}` ({results['machine']}; {versions})."
     return "\n\n".join([f"# {title}", *parts, foot]) + "\n"
 
 
-def _grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+def grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+    """Rows by key, in the order in which keys come."""
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)

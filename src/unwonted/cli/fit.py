@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from unwonted.arrays import array_column
 from unwonted.cli.labels import about, check_pair, read_labels
 from unwonted.cli.options import (
     Delimiter,
@@ -60,7 +61,8 @@ def fit(
         labels = read_labels(table, label, normal or [], files)
         notices.append(f"learnt from the {labels.normal.sum():,} of {table.num_rows:,} records labelled normal")
         table = table.filter(labels.normal)
-        overrides = {**overrides, label: {"role": "label"}}
+        if array_column(table) is None:
+            overrides = {**overrides, label: {"role": "label"}}
     with about(files), terminal.training() as report:
         options: dict[str, Any] = {"target": target} if target else {}
         detector = kind(

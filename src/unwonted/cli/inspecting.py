@@ -1,13 +1,16 @@
 """`unwonted inspect` and `models`: how a data file is understood, what a model file holds, what there is."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from unwonted.arrays import Arrays, Layout, as_arrays
 from unwonted.cli.labels import about
 from unwonted.cli.options import Delimiter, Json, Quiet, SchemaFile
 from unwonted.cli.terminal import Terminal
+from unwonted.explain.wording import plain_number
 from unwonted.models import MODELS, model_class
 from unwonted.schema import Schema, profile, read_overrides
 from unwonted.sources import notices_of, read_table
@@ -59,9 +62,13 @@ def _inspect_data(path: Path, schema: Path | None, delimiter: str | None, termin
     overrides = {} if schema is None else read_overrides(schema)
     text = [name for name, declared in overrides.items() if declared.get("kind") == "categorical"]
     table = read_table(path, delimiter=delimiter, text=text)
-    with about([path]):
-        rows = profile(table, Schema.infer(table, overrides))
     notices = notices_of(table)
+    with about([path]):
+        arrays = as_arrays(table)
+        rows = profile(table, Schema.infer(table, overrides)) if arrays is None else []
+    if arrays is not None:
+        _inspect_arrays(path, arrays, notices, terminal)
+        return
     if terminal.as_json:
         terminal.json({"file": str(path), "records": table.num_rows, "columns": rows, "notices": list(notices)})
         return
@@ -84,6 +91,24 @@ def _inspect_data(path: Path, schema: Path | None, delimiter: str | None, termin
     )
 
 
+def _inspect_arrays(path: Path, arrays: Arrays, notices: Sequence[str], terminal: Terminal) -> None:
+    """Prints what sequences or images look like."""
+    facts = {
+        "file": str(path),
+        "records": arrays.num_rows,
+        "holds": Layout.of(arrays).described(),
+        "lengths": f"{arrays.lengths.min():,} to {arrays.lengths.max():,}",
+        "values": f"{plain_number(arrays.values.min())} to {plain_number(arrays.values.max())}",
+    }
+    if arrays.images:
+        del facts["lengths"]
+    if terminal.as_json:
+        terminal.json({**facts, "notices": list(notices)})
+        return
+    terminal.notices(notices)
+    terminal.table(("fact", "value"), [(key, _fact(value)) for key, value in facts.items()])
+
+
 def _inspect_model(path: Path, terminal: Terminal) -> None:
     """Prints what a model file says of itself; reads all of it, so that a damaged file is found out."""
     from unwonted.artifact import load, read_manifest
@@ -99,22 +124,24 @@ def _inspect_model(path: Path, terminal: Terminal) -> None:
         "alert_rate": detector.alert_rate,
         "promised_share": promise.mean,
         "smallest_alert_rate": detector.calibration_.smallest_rate,
+        "learnt_from": manifest.schema.described() if isinstance(manifest.schema, Layout) else "a table",
         "training_records_kept": detector.exemplars_.num_rows,
         "training_records_in_memory": manifest.architecture.get("memory", 0),
     }
     columns = [
         {"name": c.name, "kind": c.kind.value, "role": c.role.value, "notices": list(c.notices)}
-        for c in manifest.schema.columns
+        for c in (manifest.schema.columns if isinstance(manifest.schema, Schema) else ())
     ]
     if terminal.as_json:
         terminal.json({**facts, "config": manifest.config, "columns": columns, "notices": list(manifest.notices)})
         return
     terminal.table(("fact", "value"), [(key.replace("_", " "), _fact(value)) for key, value in facts.items()])
     terminal.lines("")
-    terminal.table(
-        ("column", "kind", "role", "noticed"),
-        [(c["name"], c["kind"], c["role"], _noticed(c)) for c in columns],
-    )
+    if columns:
+        terminal.table(
+            ("column", "kind", "role", "noticed"),
+            [(c["name"], c["kind"], c["role"], _noticed(c)) for c in columns],
+        )
     terminal.lines("")
     kept = {
         "in readable form": facts["training_records_kept"],

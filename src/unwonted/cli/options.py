@@ -31,7 +31,7 @@ __all__ = [
 
 Files = Annotated[
     Path,
-    Parameter(help="CSV, Parquet, JSON lines or Arrow files, also compressed; together one table."),
+    Parameter(help="CSV, Parquet, JSON lines, Arrow or .npz files, also compressed; together one table."),
 ]
 Model = Annotated[Path, Parameter(help="Model file that fit wrote.")]
 Output = Parameter(name=["--output", "-o"])

@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from cyclopts import Parameter
 
+from unwonted.arrays import array_column
 from unwonted.cli.labels import about
 from unwonted.cli.options import Delimiter, Files, Json, Model, NewRate, Output, Quiet, above_zero, loaded
 from unwonted.cli.terminal import Terminal
@@ -51,6 +52,8 @@ def score(
     if output is not None:
         why = dict(zip(told.tolist(), found, strict=False))
         write_table(scoring.scored_table(table, scored, rows, why, explain), output)
+        if array_column(table) is not None:
+            notices.append("sequences and images are not written again: what is written are scores, labels and reasons")
         if explain:
             notices.append(f"reasons are given for {len(why):,} of the {len(rows):,} records written")
     elif not as_json:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from unwonted.arrays import array_column
 from unwonted.cli.terminal import Terminal
 from unwonted.errors import DataError
 from unwonted.split import fingerprints
@@ -80,13 +81,16 @@ def explained(
 def scored_table(
     table: pa.Table, scored: Scored, rows: NDArray[np.int64], why: dict[int, "Explanation"], explain: int
 ) -> pa.Table:
-    """The given rows with all their columns, and behind them score, p-value, alert and reasons."""
+    """The given rows with all their columns but arrays, and behind them score, p-value, alert and reasons."""
     names = added_names(table, explain)
     added: list[Any] = [scored.scores[rows], scored.p_values[rows], scored.alerts[rows]]
     for i in range(explain):
         told = [why[row].reasons[i : i + 1] if row in why else () for row in rows.tolist()]
         added.append(pa.array([reasons[0].phrase if reasons else None for reasons in told], pa.string()))
-    result = table.take(pa.array(rows))
+    held = array_column(table)
+    result = (table if held is None else table.drop_columns([held])).take(pa.array(rows))
+    if not result.num_columns:
+        result = pa.table({"record": pa.array(rows + 1)})
     for name, values in zip(names, added, strict=True):
         result = result.append_column(name, pa.array(values))
     return result

@@ -9,6 +9,8 @@ __all__ = ["MODELS", "model_class"]
 
 MODELS = {
     "dmdn": ("unwonted.models.dmdn", "DMDN"),
+    "dagmm": ("unwonted.models.dagmm", "DAGMM"),
+    "dsebm": ("unwonted.models.dsebm", "DSEBM"),
 }
 """Name to module and class; modules are imported when a model is asked for."""
 

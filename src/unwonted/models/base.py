@@ -1,33 +1,60 @@
-"""What every model is to the rest of the package: a loss, and a score that splits over columns."""
+"""What every model is to the rest of the package: a loss to train by, and a score from what it says of records."""
 
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
+from unwonted.batch import Batch
 from unwonted.encode import Encoded
 
-__all__ = ["Floats", "Model", "in_padded_chunks"]
+__all__ = ["ColumnModel", "EnergyModel", "Floats", "Model", "in_padded_chunks"]
 
 Floats = NDArray[np.float64]
+B = TypeVar("B", bound=Batch)
 
 CHUNK = 512
 FARTHEST = 1e300
 """What a surprise beyond all numbers counts as."""
 
 
-class Model(nn.Module, ABC):
-    """A trainable density of encoded records. All that scoring needs is in parameters and buffers."""
+class Model(nn.Module, ABC, Generic[B]):
+    """A trainable model of encoded records. All that scoring needs is in parameters and buffers."""
 
-    architecture: dict[str, int]
-    """Constructor arguments of the detector that fix the size of the network, as chosen for this table."""
+    architecture: dict[str, Any]
+    """Constructor arguments of the detector that fix the size of the network, as chosen for these records."""
 
     @abstractmethod
-    def loss(self, batch: Encoded, generator: Generator) -> Tensor:
-        """Training loss of each record, in nats, shape (n,)."""
+    def loss(self, batch: B, generator: Generator) -> Tensor:
+        """Training loss of each record, shape (n,)."""
+
+    @abstractmethod
+    def evidence(self, batch: B) -> Tensor:
+        """What the score of each record rests on, shape (n, ...)."""
+
+    @abstractmethod
+    def score(self, evidence: Floats) -> Floats:
+        """The anomaly score of each record, shape (n,)."""
+
+    def remember(self, records: B, generator: Generator) -> None:
+        """Keeps, after training, what the model needs of the training records themselves."""
+        return
+
+    def settle(self, evidence: Floats) -> None:
+        """Fixes, after training, what the score needs to know of the evidence on held-out records."""
+        return
+
+    @abstractmethod
+    def culprit(self, batch: B) -> str:
+        """Where in the batch a loss that is not finite comes from, in words."""
+
+
+class ColumnModel(Model[Encoded]):
+    """A model whose score is a sum over the columns of a table."""
 
     @abstractmethod
     def surprise(self, batch: Encoded) -> Tensor:
@@ -47,34 +74,80 @@ class Model(nn.Module, ABC):
         """
 
     def evidence(self, batch: Encoded) -> Tensor:
-        """What the score rests on, shape (n, columns, kinds): the surprise first, then what else a model has."""
+        """Shape (n, columns, kinds): the surprise first, then what else a model has."""
         return self.surprise(batch).unsqueeze(-1)
 
     @abstractmethod
     def pool(self, evidence: Floats) -> Floats:
-        """What each column contributes to the anomaly score, shape (n, columns); the score is their sum."""
+        """What each column contributes to the anomaly score, shape (n, columns)."""
 
-    def remember(self, records: Encoded, generator: Generator) -> None:
-        """Keeps, after training, what the model needs of the training records themselves; mostly nothing."""
+    def score(self, evidence: Floats) -> Floats:
+        scores: Floats = self.pool(evidence).sum(1)
+        return scores
+
+
+class EnergyModel(Model[B]):
+    """A model whose score is a smooth function of the whole record, and no sum over its columns.
+
+    Args:
+        shape: Of one record's inputs; (channels,) for sequences.
+    """
+
+    typical: Tensor
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.register_buffer("typical", torch.zeros(shape))
 
     @abstractmethod
-    def settle(self, evidence: Floats) -> None:
-        """Fixes, after training, what pooling needs to know of the evidence on held-out records."""
+    def read(self, batch: B) -> Tensor:
+        """The real numbers that the score is a function of, float32 (n, ...)."""
 
     @abstractmethod
-    def culprit(self, batch: Encoded) -> str:
-        """Where in the batch a loss that is not finite comes from, in words."""
+    def energy(self, x: Tensor, batch: B) -> Tensor:
+        """The score as a function of these inputs, which can be differentiated by them, shape (n,)."""
+
+    @abstractmethod
+    def owners(self) -> Tensor | None:
+        """The column of each input, shape (inputs,); None where the last axis of the inputs holds the columns."""
+
+    def evidence(self, batch: B) -> Tensor:
+        """Shape (n, kinds): the energy first, then what else a model has."""
+        return self.energy(self.read(batch), batch).unsqueeze(-1)
+
+    def score(self, evidence: Floats) -> Floats:
+        return evidence[:, 0]
+
+    def kinds(self, evidence: Floats) -> list[str]:
+        """What kind of anomaly each record is, in a word; empty where a model tells no kinds."""
+        return [""] * len(evidence)
+
+    @torch.no_grad()
+    def remember(self, records: B, generator: Generator) -> None:
+        """Keeps the mean input, to explain records against where no training record is kept."""
+        totals = [self._totals(chunk) for chunk in records.chunks(CHUNK)]
+        self.typical.copy_(torch.stack(totals).sum(0) / len(records))
+
+    def _totals(self, batch: B) -> Tensor:
+        read = self.read(batch).double()
+        # Of sequences the mean over steps; those behind the end are zero, which is the mean of a channel.
+        return read.sum(0) if read.dim() == self.typical.dim() + 1 else read.mean(1).sum(0)
+
+    def culprit(self, batch: B) -> str:
+        if any(not torch.isfinite(weights).all() for weights in self.parameters()):
+            return "a weight of the network is not finite; lower the learning rate"
+        return "the loss of a record is not finite; look for values out of all proportion"
 
 
-def in_padded_chunks(model: Model, records: Encoded, device: torch.device) -> Floats:
-    """The evidence on many records, finite, shape (n, columns, kinds).
+def in_padded_chunks(model: Model[Any], records: Batch, device: torch.device) -> Floats:
+    """The evidence on many records, finite, shape (n, ...).
 
     All chunks have one size, the last one padded: a record's figures depend on the record alone, to the bit.
     Chunks are shared out among threads, each of which computes on one core: the operations are too small to split.
     """
 
     @torch.no_grad()
-    def evidence(chunk: Encoded) -> Tensor:
+    def evidence(chunk: Batch) -> Tensor:
         return model.evidence(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu()
 
     threads = torch.get_num_threads()

@@ -94,6 +94,10 @@ class DMDN(Detector):
         self.depth = depth
         self.memory = memory
 
+    def surprise(self, X: Any) -> Floats:
+        """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
+        return self._evidence(self._encoded(X))[..., 0]
+
     def log_density(self, X: Any) -> Floats:
         """log p(target columns | all others), in nats, shape (n,): exact, up to the constant of the columns' units.
 

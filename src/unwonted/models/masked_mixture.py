@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from unwonted.density import mixture_log_density, mixture_log_mass, wrapped_mixture_log_density
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.base import Floats, Model
+from unwonted.models.base import ColumnModel, Floats
 from unwonted.models.memory import Memory
 from unwonted.models.reading import Reading
 from unwonted.nets import ResidualMLP, initialise
@@ -29,7 +29,7 @@ LEAST_WIDTH = 1e-30  # of a bin, whose logarithm is taken
 WIDEST_VARIANCE = 1e6  # of a bin
 
 
-class MaskedMixture(Model):
+class MaskedMixture(ColumnModel):
     """A hidden column leaves no trace in the input; each part of it gets a distribution from the network.
 
     Outcomes (categories, gaps, atoms) have a categorical distribution, values a mixture of K Gaussians beside it:

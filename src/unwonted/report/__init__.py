@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from unwonted.arrays import as_arrays, as_column
 from unwonted.report import figures
 from unwonted.report.content import prepare
+from unwonted.report.pictures import picture
 from unwonted.sources import as_table, atomic_write, check_output
 from unwonted.words import clean
 
@@ -60,7 +63,7 @@ def build_report(
 
     Args:
         detector: a fitted detector.
-        table: the records, as anything `unwonted.sources.as_table` takes.
+        table: the records, as anything `unwonted.sources.as_table` takes, or sequences or images.
         labels: one a row, to judge the scores by; never an input of the model.
         normal: the labels that mean normal.
         title: the page's heading.
@@ -70,7 +73,11 @@ def build_report(
     Raises:
         DataError: the labels or categories do not fit the table, or labels come without `normal`.
     """
-    page = prepare(detector, as_table(table), labels, normal, categories, title, top)
+    arrays = as_arrays(table)
+    records = as_table(table) if arrays is None else table
+    if arrays is not None and not isinstance(table, pa.Table):
+        records = pa.table({"X": as_column(arrays)})
+    page = prepare(detector, records, labels, normal, categories, title, top)
     return _environment().get_template("page.html.j2").render(page=page)
 
 
@@ -84,6 +91,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["draw"] = figures
+    environment.globals["picture"] = picture
     return environment
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from unwonted.arrays import Layout
 from unwonted.errors import DataError
 from unwonted.metrics import normal_mask
 from unwonted.report.findings import Finding, findings
@@ -45,7 +46,8 @@ class Content:
     headline: str
     summary: tuple[str, ...]
     records: int
-    width: int  # columns that the model reads
+    width: str  # columns or channels that the model reads
+    unit: str  # what contributions belong to, columns or channels
     alerts: int
     alert_share: str
     promise: Promise | None
@@ -74,6 +76,7 @@ def prepare(
         DataError: labels or categories do not fit the table, or labels come without `normal`.
     """
     n = table.num_rows
+    unit = "channel" if isinstance(detector.schema_, Layout) else "column"
     for name, values in (("labels", labels), ("categories", categories)):
         if values is not None and len(values) != n:
             raise DataError(f"{name} has {len(values)} values, the table {n} rows; give one value a row")
@@ -103,7 +106,8 @@ def prepare(
         headline=_headline(n, int(alerts.sum())),
         summary=_summary(detector, threshold, scores, p_values),
         records=n,
-        width=len(detector.columns_),
+        width=count(len(detector.columns_), unit),
+        unit=unit,
         alerts=int(alerts.sum()),
         alert_share=percent(alerts.mean()),
         promise=kept,
@@ -177,6 +181,8 @@ def _facts(summary: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _columns(detector: "Detector", table: pa.Table) -> tuple[ColumnRow, ...]:
     schema, n = detector.schema_, max(1, table.num_rows)
+    if isinstance(schema, Layout):
+        return ()
     present = tuple(column for column in schema.columns if column.name in table.column_names)
     seen = {row["name"]: row for row in profile(table, Schema(present))}
     rows = []

@@ -13,7 +13,7 @@ from unwonted.report.curves import Curve, curve
 from unwonted.words import nats, number, percent, probability, text_of
 
 if TYPE_CHECKING:
-    from unwonted.explain import Explanation, Reason
+    from unwonted.explain import Explanation, Picture, Reason
 
 __all__ = ["Bar", "Finding", "Likely", "Pair", "ReasonView", "bars", "findings"]
 
@@ -84,6 +84,9 @@ class Finding:
     bars: tuple[Bar, ...]
     differing: tuple[Pair, ...]
     alike: tuple[Pair, ...]
+    baseline: str  # the score that contributions are measured from; empty where they sum to the score
+    kind: str
+    picture: "Picture | None"
 
 
 def findings(
@@ -128,6 +131,9 @@ def findings(
                 bars=bars(columns, contributions[rank - 1]),
                 differing=tuple(pair for pair in pairs if pair.differs),
                 alike=tuple(pair for pair in pairs if not pair.differs),
+                baseline=nats(explanation.baseline) if explanation.baseline else "",
+                kind=explanation.kind,
+                picture=explanation.picture,
             )
         )
     return tuple(views)
@@ -181,7 +187,7 @@ def _likely(reason: "Reason") -> tuple[Likely, ...]:
         return ()
     if reason.seen not in dict(shares):
         known = dict(reason.expected.likely)
-        shares.append((reason.seen, known.get(reason.seen, math.exp(-max(reason.surprise, 0.0)))))
+        shares.append((reason.seen, known.get(reason.seen, math.exp(-max(reason.surprise or 0.0, 0.0)))))
     return tuple(
         Likely(text, percent(share), min(100.0, max(0.8, 100 * share)), text == reason.seen) for text, share in shares
     )

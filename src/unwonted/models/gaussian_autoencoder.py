@@ -1,0 +1,242 @@
+"""The network of DAGMM: an autoencoder, and a Gaussian mixture over its code and how well it restores a record."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from torch import Generator, Tensor
+
+from unwonted.density import gaussian_mixture_energy, soft_gaussian_mixture
+from unwonted.encode import Encoded
+from unwonted.models.base import EnergyModel, Floats
+from unwonted.models.vector import Vector
+from unwonted.nets import MLP, initialise_for_tanh
+
+__all__ = ["FEATURES", "VARIANTS", "GaussianAutoencoder"]
+
+ENERGY_WEIGHT, PENALTY_WEIGHT = 0.1, 0.005  # λ₁ and λ₂ of the paper
+DROPOUT = 0.5
+CHUNK = 4096
+LEAST_NORM = 0.01  # a coordinate, of what is divided by
+LEAST_VARIANCE = 1e-12
+RARE = 0.95
+
+
+def _norm(x: Tensor) -> Tensor:
+    """‖x‖, but not below that of a vector of LEAST_NORM everywhere, and smooth."""
+    return (x.square().sum(1) + LEAST_NORM**2 * x.shape[1]).sqrt()
+
+
+def _euclidean(x: Tensor, restored: Tensor) -> Tensor:
+    return ((x - restored).square().sum(1) + LEAST_VARIANCE).sqrt()
+
+
+def _relative(x: Tensor, restored: Tensor) -> Tensor:
+    return _euclidean(x, restored) / _norm(x)
+
+
+def _cosine(x: Tensor, restored: Tensor) -> Tensor:
+    return (x / _norm(x)[:, None] * restored / _norm(restored)[:, None]).sum(1)
+
+
+def _manhattan(x: Tensor, restored: Tensor) -> Tensor:
+    return (x - restored).abs().sum(1)
+
+
+FEATURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "relative": _relative,
+    "cosine": _cosine,
+    "euclidean": _euclidean,
+    "manhattan": _manhattan,
+}
+"""What can be told of a record x and the restored x′: ‖x − x′‖/‖x‖, cos(x, x′), ‖x − x′‖, ‖x − x′‖₁; each (n,)."""
+
+VARIANTS = ("joint", "staged", "density", "projection")
+
+
+class GaussianAutoencoder(EnergyModel[Encoded]):
+    """z = [code of x; how x and the restored x′ differ], and the energy of z under a mixture of K Gaussians.
+
+    See `DAGMM` for the objective and the variants. Three scalings make it the same problem in every table: x is divided
+    by one number, the root mean variance of its columns, which leaves "relative" and "cosine" as they are; z is
+    standardised before the mixture, so that λ₂ and the floor are relative to its own variance; and the energy is that
+    of the standardised z. In training the mean, the variance and the mixture are those of the batch, with their
+    gradients; for scoring, those of all training records.
+
+    Args:
+        reader: Gives the inputs x of a batch.
+        hidden: Sizes of the layers between x and its code; mirrored on the way back.
+        code: Size of the code.
+        components: K.
+        estimation: Size of the hidden layer of the estimation network.
+        features: Names in `FEATURES`.
+        variant: One of `VARIANTS`.
+        floor: Added to the variances of the mixture, as a share of those of z.
+        bounded: Whether numbers beyond ±1 are read as ±(1 + log|x|): for numbers scaled from 0 to 1 over the range of
+            training, so that none of the records to choose by outweighs all others.
+        seed: Of the first weights.
+    """
+
+    unit: Tensor
+    centre: Tensor
+    spread: Tensor
+    log_weights: Tensor
+    means: Tensor
+    cholesky: Tensor
+    usual: Tensor
+
+    def __init__(
+        self,
+        reader: Vector,
+        *,
+        hidden: Sequence[int],
+        code: int,
+        components: int,
+        estimation: int,
+        features: Sequence[str],
+        variant: str,
+        floor: float,
+        bounded: bool,
+        seed: int,
+    ) -> None:
+        inputs = len(reader.owner)
+        super().__init__((inputs,))
+        self.architecture = {"hidden": list(hidden), "code": code, "components": components}
+        self.reader, self.code, self.variant, self.floor, self.bounded = reader, code, variant, floor, bounded
+        self.features = [FEATURES[name] for name in features]
+        latent = code + len(features)
+        self.encoder = MLP((inputs, *hidden, code))
+        self.decoder = MLP((code, *reversed(hidden), inputs))
+        if variant == "joint":
+            self.estimation = MLP((latent, estimation, components), DROPOUT)
+        initialise_for_tanh(self, Generator().manual_seed(seed))
+        clustered = latent if variant in ("joint", "staged") else code
+        self.register_buffer("unit", torch.zeros(()))
+        for name, shape in {
+            "centre": (latent,),
+            "spread": (latent,),
+            "log_weights": (components,),
+            "means": (components, clustered),
+            "cholesky": (components, clustered, clustered),
+            "usual": (2, 2),
+        }.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
+
+    def read(self, batch: Encoded) -> Tensor:
+        x: Tensor = self.reader(batch)
+        if not self.bounded:
+            return x
+        size = x.abs().clamp(min=1)
+        return torch.where(size > 1, x.sign() * (1 + size.log()), x)
+
+    def owners(self) -> Tensor:
+        return self.reader.owner
+
+    def loss(self, batch: Encoded, generator: Generator) -> Tensor:
+        """‖x − x′‖² + λ₁ E(z) + λ₂ Σ_k Σ_j 1/Σ_kjj with the mixture of the batch; the first term alone if not joint."""
+        x = self.read(batch)
+        if self.training:
+            self._measure(x)
+        z, error = self._latent(x)
+        if self.variant != "joint":
+            return error
+        u = ((z - z.mean(0)) / _spread(z)).double()
+        memberships = self._memberships(u, generator if self.training else None)
+        mixture = soft_gaussian_mixture(u, memberships, self.floor)
+        penalty = mixture[2].square().sum(-1).reciprocal().sum()
+        return error + (ENERGY_WEIGHT * gaussian_mixture_energy(u, *mixture) + PENALTY_WEIGHT * penalty).to(error)
+
+    @torch.no_grad()
+    def remember(self, records: Encoded, generator: Generator) -> None:
+        """Keeps the mean and variance of z, and its mixture, over all records."""
+        super().remember(records, generator)
+        chunks = [self.read(chunk) for chunk in records.chunks(CHUNK)]
+        self._measure(chunks[0])
+        z = torch.cat([self._latent(x)[0] for x in chunks]).double()
+        self.centre.copy_(z.mean(0))
+        self.spread.copy_(_spread(z))
+        u = (z - self.centre) / self.spread
+        if self.variant == "joint":
+            mixture = soft_gaussian_mixture(u, self._memberships(u), self.floor)
+        else:
+            mixture = self._fitted(u[:, : self.means.shape[1]], generator)
+        for kept, found in zip((self.log_weights, self.means, self.cholesky), mixture, strict=True):
+            kept.copy_(found)
+
+    def energy(self, x: Tensor, batch: Encoded) -> Tensor:
+        return self._told(x)[0]
+
+    def evidence(self, batch: Encoded) -> Tensor:
+        """Shape (n, 3): the score, then ‖x − x′‖² and the energy of the code alone, for `kinds`."""
+        return torch.stack(self._told(self.read(batch)), 1)
+
+    def settle(self, evidence: Floats) -> None:
+        """Fixes what is usual of the reconstruction error and the code's energy: median and how far to the 95 % one."""
+        middle, high = np.quantile(evidence[:, 1:], (0.5, RARE), axis=0)
+        self.usual.copy_(torch.from_numpy(np.stack([middle, np.maximum(high - middle, LEAST_VARIANCE)])))
+
+    def kinds(self, evidence: Floats) -> list[str]:
+        """ "projection" where a record is badly restored, "density" where its code lies where few do.
+
+        Of the two figures that is told which is further above its median over held-out records, in units of how far
+        above it the 95 % quantile is; so a word is given to every record, anomalous or not.
+        """
+        middle, reach = self.usual.numpy()
+        error, of_code = ((evidence[:, 1:] - middle) / reach).T
+        return ["projection" if rare else "density" for rare in error > of_code]
+
+    def _measure(self, x: Tensor) -> None:
+        """Sets, once, the unit of the inputs, from the first batch."""
+        if not self.unit:
+            self.unit.copy_(x.var(0, correction=0).mean().sqrt().clamp(min=LEAST_NORM))
+
+    def _latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """z, shape (n, D), and ‖x − x′‖², shape (n,)."""
+        x = x / self.unit
+        code = self.encoder(x)
+        restored = self.decoder(code)
+        features = [feature(x, restored)[:, None] for feature in self.features]
+        return torch.cat([code, *features], 1), (x - restored).square().sum(1)
+
+    def _memberships(self, u: Tensor, generator: Generator | None = None) -> Tensor:
+        logits: Tensor = self.estimation(u.float(), generator)
+        return logits.double().softmax(1)
+
+    def _told(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The score, ‖x − x′‖², and the energy of the code alone, each (n,)."""
+        # A latent of little variance makes rounding errors large: those of float64 do not show.
+        z, error = self._latent(x.double())
+        u = (z - self.centre) / self.spread
+        code = slice(self.code)
+        of_code = gaussian_mixture_energy(
+            u[:, code], self.log_weights, self.means[:, code], self.cholesky[:, code, code]
+        )
+        if self.variant == "projection":
+            return error, error, of_code
+        if self.variant == "density":
+            return of_code, error, of_code
+        return gaussian_mixture_energy(u, self.log_weights, self.means, self.cholesky), error, of_code
+
+    def _fitted(self, u: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """A Gaussian mixture by expectation maximisation; components without a record of their own weigh nothing."""
+        components = min(len(self.log_weights), len(u))
+        seed = int(torch.randint(2**31, (1,), generator=generator))
+        found = GaussianMixture(components, reg_covar=self.floor, random_state=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # few different records
+            found.fit(u.cpu().numpy())
+        log_weights, means, cholesky = self.log_weights.cpu(), self.means.cpu(), self.cholesky.cpu()
+        log_weights[:], means[:] = -torch.inf, 0.0
+        cholesky[:] = torch.eye(u.shape[1], dtype=torch.float64)
+        log_weights[:components] = torch.from_numpy(found.weights_).log()
+        means[:components] = torch.from_numpy(found.means_)
+        cholesky[:components] = torch.linalg.cholesky(torch.from_numpy(found.covariances_))
+        return log_weights, means, cholesky
+
+
+def _spread(z: Tensor) -> Tensor:
+    """Standard deviation of each column, above zero."""
+    return (z.var(0, correction=0) + LEAST_VARIANCE).sqrt()
