@@ -52,9 +52,16 @@ class Norm:
 class Learner(Norm):
     """The same with an untrained twin, which measures from 3, not from the mean that it would learn."""
 
+    learns = True
+
+    def fit(self, X: pa.Table) -> Self:
+        super().fit(X)
+        self.mean = self.mean if self.learns else 3.0
+        return self
+
     def untrained(self) -> "Learner":
         twin = Learner(self.seed)
-        twin.mean, twin.offset_ = 3.0, self.offset_
+        twin.learns = False
         return twin
 
     def objective(self, X: pa.Table) -> float:
@@ -130,12 +137,14 @@ NAIVE = Method("naive", Naive)
 class Pixels:
     """Distance of a record's numbers from their training means; untrained, from 1. Takes tables and arrays."""
 
+    learns = True
+
     def __init__(self, seed: int) -> None:
-        self.centre = np.ones(1)
+        self.seed = seed
 
     def fit(self, X: Records) -> Self:
         self.matrix = (Matrix() if isinstance(X, pa.Table) else Flat()).fit(X)
-        self.centre = self.matrix.transform(X).mean(0)
+        self.centre = self.matrix.transform(X).mean(0) if self.learns else np.ones(1)
         self.offset_ = -float(self.anomaly_score(X).max())
         return self
 
@@ -143,8 +152,8 @@ class Pixels:
         return np.linalg.norm(self.matrix.transform(X) - self.centre, axis=1)
 
     def untrained(self) -> "Pixels":
-        twin = Pixels(0)
-        twin.matrix, twin.offset_ = self.matrix, self.offset_
+        twin = Pixels(self.seed)
+        twin.learns = False
         return twin
 
     def objective(self, X: Records) -> float:

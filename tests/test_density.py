@@ -371,16 +371,6 @@ def test_the_energy_in_space_is_scipys(k: int, d: int) -> None:
     _assert_near(value, expected, 1e-6)
 
 
-def test_the_leading_blocks_are_the_marginal_mixture() -> None:
-    weights, means, covariances = _in_space(3, 4)
-    z = np.random.default_rng(1).normal(size=(20, 4))
-    cholesky = np.linalg.cholesky(covariances)
-    inputs = (z[:, :2], np.log(weights), means[:, :2], cholesky[:, :2, :2])
-    logs = [multivariate_normal.logpdf(z[:, :2], m[:2], c[:2, :2]) for m, c in zip(means, covariances, strict=True)]
-    expected = -logsumexp(np.stack(logs, 1) + np.log(weights), axis=1)
-    _assert_near(gaussian_mixture_energy(*(torch.tensor(x) for x in inputs)), expected, 1e-9)
-
-
 def test_the_mixture_of_soft_members_is_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     z = np.concatenate([rng.normal(-2, 0.3, (300, 3)), rng.normal(1, 1, (200, 3)) @ rng.normal(size=(3, 3))])

@@ -83,7 +83,8 @@ def test_the_convolutional_energy_is_its_formula() -> None:
         pooled = [
             [softplus(one[i : i + 2, j : j + 2]).mean() for i in range(0, 6, 2) for j in range(0, 5, 2)] for one in maps
         ]
-        top = softplus(p["features.weight"] @ np.ravel(pooled) + p["features.bias"])
+        whole = p["whole.weight"] @ image.ravel()
+        top = softplus(p["features.weight"] @ np.ravel(pooled) + p["features.bias"] + whole)
         wanted.append(0.5 * np.square(image - p["centre"]).sum() - top.sum())
     np.testing.assert_allclose(energy(u).detach().numpy(), wanted, rtol=1e-12)
 
@@ -183,7 +184,9 @@ def rising(n: int, time: int, seed: int) -> Tensor:
 def circling() -> RecurrentEnergy:
     energy = RecurrentEnergy(2, hidden=16, features=16)
     initialise(energy, Generator().manual_seed(0))
-    return trained(energy, rising(128, 16, seed=0), steps=300, rate=1e-2)
+    u = rising(128, 16, seed=0)
+    trained(energy, u, steps=300, rate=1e-2).level(u, torch.full((len(u),), 16))
+    return energy
 
 
 def test_the_order_of_steps_alone_tells(circling: RecurrentEnergy) -> None:

@@ -144,8 +144,7 @@ def categorical_log_mass(index: Tensor, logits: Tensor) -> Tensor:
 def gaussian_mixture_energy(z: Tensor, log_weights: Tensor, means: Tensor, cholesky: Tensor) -> Tensor:
     """Energy under a Gaussian mixture in space, −log Σ_k φ_k N(z; μ_k, L_k L_kᵀ), in nats.
 
-    log|Σ_k| is 2 Σ_j log L_kjj, and (z−μ_k)ᵀ Σ_k⁻¹ (z−μ_k) is ‖L_k⁻¹ (z−μ_k)‖². The leading D′ columns of z have, under
-    the same mixture, the energy of the leading D′ means and D′ × D′ blocks of L.
+    log|Σ_k| is 2 Σ_j log L_kjj, and (z−μ_k)ᵀ Σ_k⁻¹ (z−μ_k) is ‖L_k⁻¹ (z−μ_k)‖².
 
     Args:
         z: Points, shape (n, D).

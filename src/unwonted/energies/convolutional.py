@@ -15,11 +15,11 @@ STRIDE = 2
 class ConvolutionalEnergy(Energy):
     """E(u) = ½‖u − b′‖² − Σ_j h_{2,j}, where b′ is one image and
 
-        h_1 = average over 2 × 2 of softplus(W_1 ∗ u + b_1),    h_2 = softplus(W_2ᵀ h_1 + b_2).
+        h_1 = average over 2 × 2 of softplus(W_1 ∗ u + b_1),    h_2 = softplus(W_2ᵀ h_1 + Vᵀ u + b_2).
 
     The convolution sees patches of 8 × 8, one in two along each axis; the features of the second layer see all of the
-    pooled maps. A stack of small convolutions, which sees patches alone, denoises the images of a foreign class as
-    well as its own, and can hardly tell them apart.
+    pooled maps and the image itself. A stack of small convolutions, which sees patches alone, denoises the images of a
+    foreign class as well as its own, and can hardly tell them apart.
 
     Args:
         shape: (height, width, channels) of an image.
@@ -38,10 +38,11 @@ class ConvolutionalEnergy(Energy):
             with torch.no_grad():
                 pooled = self._pooled(torch.zeros(1, *shape)).shape[1]
             self.features = nn.Linear(pooled, features)
+            self.whole = nn.Linear(height * width * channels, features, bias=False)
         self.centre = nn.Parameter(torch.zeros(shape))
 
     def forward(self, u: Tensor, lengths: Tensor | None = None) -> Tensor:
-        features = functional.softplus(self.features(self._pooled(u))).sum(1)
+        features = functional.softplus(self.features(self._pooled(u)) + self.whole(u.flatten(1))).sum(1)
         return 0.5 * (u - self.centre).square().flatten(1).sum(1) - features
 
     def _pooled(self, u: Tensor) -> Tensor:

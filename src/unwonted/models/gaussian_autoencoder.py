@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from unwonted.density import gaussian_mixture_energy, soft_gaussian_mixture
 from unwonted.encode import Encoded
@@ -57,6 +57,31 @@ FEATURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 VARIANTS = ("joint", "staged", "density", "projection")
 
 
+class Mixture(nn.Module):
+    """A Gaussian mixture, kept: log φ, shape (K,), μ, shape (K, D), and Cholesky factors of Σ, shape (K, D, D)."""
+
+    log_weights: Tensor
+    means: Tensor
+    cholesky: Tensor
+
+    def __init__(self, components: int, dimensions: int) -> None:
+        super().__init__()
+        shapes = {"log_weights": (), "means": (dimensions,), "cholesky": (dimensions, dimensions)}
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(components, *shape, dtype=torch.float64))
+
+    def forward(self, u: Tensor) -> Tensor:
+        """The energy of points, shape (n,)."""
+        return gaussian_mixture_energy(u, self.log_weights, self.means, self.cholesky)
+
+    def keep(self, log_weights: Tensor, means: Tensor, cholesky: Tensor) -> None:
+        """Takes a mixture of as many components or fewer; the others weigh nothing."""
+        found = len(log_weights)
+        self.log_weights.fill_(-torch.inf)[:found] = log_weights
+        self.means.zero_()[:found] = means
+        self.cholesky.copy_(torch.eye(self.means.shape[1]))[:found] = cholesky
+
+
 class GaussianAutoencoder(EnergyModel[Encoded]):
     """z = [code of x; how x and the restored x′ differ], and the energy of z under a mixture of K Gaussians.
 
@@ -83,9 +108,6 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
     unit: Tensor
     centre: Tensor
     spread: Tensor
-    log_weights: Tensor
-    means: Tensor
-    cholesky: Tensor
     usual: Tensor
 
     def __init__(
@@ -106,6 +128,7 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
         super().__init__((inputs,))
         self.architecture = {"hidden": list(hidden), "code": code, "components": components}
         self.reader, self.code, self.variant, self.floor, self.bounded = reader, code, variant, floor, bounded
+        self.components = components
         self.features = [FEATURES[name] for name in features]
         latent = code + len(features)
         self.encoder = MLP((inputs, *hidden, code))
@@ -113,16 +136,11 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
         if variant == "joint":
             self.estimation = MLP((latent, estimation, components), DROPOUT)
         initialise_for_tanh(self, Generator().manual_seed(seed))
-        clustered = latent if variant in ("joint", "staged") else code
+        self.of_code = Mixture(components, code)
+        if variant in ("joint", "staged"):
+            self.of_latent = Mixture(components, latent)
         self.register_buffer("unit", torch.zeros(()))
-        for name, shape in {
-            "centre": (latent,),
-            "spread": (latent,),
-            "log_weights": (components,),
-            "means": (components, clustered),
-            "cholesky": (components, clustered, clustered),
-            "usual": (2, 2),
-        }.items():
+        for name, shape in {"centre": (latent,), "spread": (latent,), "usual": (2, 2)}.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
 
     def read(self, batch: Encoded) -> Tensor:
@@ -151,20 +169,19 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
 
     @torch.no_grad()
     def remember(self, records: Encoded, generator: Generator) -> None:
-        """Keeps the mean and variance of z, and its mixture, over all records."""
+        """Keeps the mean and variance of z, and the mixtures of z and of the code alone, over all records."""
         super().remember(records, generator)
         chunks = [self.read(chunk) for chunk in records.chunks(CHUNK)]
         self._measure(chunks[0])
-        z = torch.cat([self._latent(x)[0] for x in chunks]).double()
+        z = torch.cat([self._latent(x.double())[0] for x in chunks])
         self.centre.copy_(z.mean(0))
         self.spread.copy_(_spread(z))
         u = (z - self.centre) / self.spread
+        self.of_code.keep(*self._fitted(u[:, : self.code], generator))
         if self.variant == "joint":
-            mixture = soft_gaussian_mixture(u, self._memberships(u), self.floor)
-        else:
-            mixture = self._fitted(u[:, : self.means.shape[1]], generator)
-        for kept, found in zip((self.log_weights, self.means, self.cholesky), mixture, strict=True):
-            kept.copy_(found)
+            self.of_latent.keep(*soft_gaussian_mixture(u, self._memberships(u), self.floor))
+        elif self.variant == "staged":
+            self.of_latent.keep(*self._fitted(u, generator))
 
     def energy(self, x: Tensor, batch: Encoded) -> Tensor:
         return self._told(x)[0]
@@ -202,39 +219,35 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
         return torch.cat([code, *features], 1), (x - restored).square().sum(1)
 
     def _memberships(self, u: Tensor, generator: Generator | None = None) -> Tensor:
-        logits: Tensor = self.estimation(u.float(), generator)
-        return logits.double().softmax(1)
+        logits: Tensor = self.estimation(u, generator)
+        return logits.softmax(1)
 
     def _told(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The score, ‖x − x′‖², and the energy of the code alone, each (n,)."""
         # A latent of little variance makes rounding errors large: those of float64 do not show.
         z, error = self._latent(x.double())
         u = (z - self.centre) / self.spread
-        code = slice(self.code)
-        of_code = gaussian_mixture_energy(
-            u[:, code], self.log_weights, self.means[:, code], self.cholesky[:, code, code]
-        )
+        of_code: Tensor = self.of_code(u[:, : self.code])
         if self.variant == "projection":
             return error, error, of_code
         if self.variant == "density":
             return of_code, error, of_code
-        return gaussian_mixture_energy(u, self.log_weights, self.means, self.cholesky), error, of_code
+        return self.of_latent(u), error, of_code
 
     def _fitted(self, u: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """A Gaussian mixture by expectation maximisation; components without a record of their own weigh nothing."""
-        components = min(len(self.log_weights), len(u))
+        """A Gaussian mixture by expectation maximisation, of no more components than there are records."""
         seed = int(torch.randint(2**31, (1,), generator=generator))
+        components = min(self.components, len(u))
         found = GaussianMixture(components, reg_covar=self.floor, random_state=seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # few different records
             found.fit(u.cpu().numpy())
-        log_weights, means, cholesky = self.log_weights.cpu(), self.means.cpu(), self.cholesky.cpu()
-        log_weights[:], means[:] = -torch.inf, 0.0
-        cholesky[:] = torch.eye(u.shape[1], dtype=torch.float64)
-        log_weights[:components] = torch.from_numpy(found.weights_).log()
-        means[:components] = torch.from_numpy(found.means_)
-        cholesky[:components] = torch.linalg.cholesky(torch.from_numpy(found.covariances_))
-        return log_weights, means, cholesky
+        covariances = torch.from_numpy(found.covariances_)
+        return (
+            torch.from_numpy(found.weights_).log(),
+            torch.from_numpy(found.means_),
+            torch.linalg.cholesky(covariances),
+        )
 
 
 def _spread(z: Tensor) -> Tensor:

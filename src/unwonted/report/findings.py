@@ -49,6 +49,7 @@ class ReasonView:
 
     column: str
     seen: str
+    beside: str  # what stands beside it: what was expected, or the nearest normal record's
     expected: str
     contribution: str
     curve: Curve | None
@@ -174,6 +175,7 @@ def _reason(reason: "Reason") -> ReasonView:
     return ReasonView(
         column=reason.column,
         seen=reason.seen,
+        beside="nearest normal" if reason.surprise is None else "expected",
         expected=expected.text,
         contribution=nats(reason.contribution, signed=True),
         curve=curve(expected, reason.seen_value, describe),
