@@ -102,6 +102,7 @@ def in_words(findings: Sequence["Explanation"], rows: Sequence[int], labels: Seq
     for rank, (finding, row) in enumerate(zip(findings, rows, strict=True), 1):
         parts = [f"record {row + 1:,}", f"score {finding.score:,.1f}", f"p {probability(finding.p_value)}"]
         parts += ["ALERT"] if finding.alert else []
+        parts += [f"{finding.kind} anomaly"] if finding.kind else []
         parts += [f"[{labels[row]}]"] if len(labels) else []
         lines.append(f"{rank:3}. {'  '.join(parts)}")
         lines += [f"     {reason.phrase}" for reason in finding.reasons]
@@ -116,6 +117,7 @@ def as_objects(findings: Sequence["Explanation"], rows: Sequence[int]) -> list[d
             "score": finding.score,
             "p": finding.p_value,
             "alert": finding.alert,
+            "kind": finding.kind or None,
             "why": [
                 {
                     "column": reason.column,
