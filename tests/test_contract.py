@@ -39,7 +39,8 @@ def test_every_check_of_scikit_learn_passes(name: str) -> None:
     # In a process of its own: SciPy reads the variable once, when it is imported.
     run = subprocess.run(
         [sys.executable, "-c", SKLEARN, name],
-        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+        # Fits of a few records: threads would wait for one another.
+        env={**os.environ, "SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,

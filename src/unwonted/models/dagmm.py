@@ -17,7 +17,7 @@ from unwonted.train import Plan, Progress
 __all__ = ["DAGMM"]
 
 STEPS = 80  # times the square root of the number of training records
-FEWEST_STEPS, MOST_STEPS = 400, 4000
+FEWEST_STEPS, MOST_STEPS = 200, 4000
 BATCH, RATE = 256, 4e-3
 ESTIMATION = 10
 COMPONENTS = 4

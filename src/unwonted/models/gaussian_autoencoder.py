@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Generator, Tensor, nn
@@ -239,7 +240,8 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
         seed = int(torch.randint(2**31, (1,), generator=generator))
         components = min(self.components, len(u))
         found = GaussianMixture(components, reg_covar=self.floor, random_state=seed)
-        with warnings.catch_warnings():
+        # The matrix is NumPy's, whatever arrays the caller has scikit-learn dispatch on.
+        with warnings.catch_warnings(), config_context(array_api_dispatch=False):
             warnings.simplefilter("ignore", ConvergenceWarning)  # few different records
             found.fit(u.cpu().numpy())
         covariances = torch.from_numpy(found.covariances_)
