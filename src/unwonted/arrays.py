@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from unwonted.batch import Batch
 from unwonted.errors import DataError
+from unwonted.infer import Column
 
 __all__ = ["ArrayEncoder", "Arrays", "Grids", "Layout", "array_column", "as_arrays", "as_column", "sequences"]
 
@@ -42,6 +43,12 @@ class Arrays:
     @property
     def images(self) -> bool:
         return self.values.ndim == 4
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """Which steps lie before a sequence's end, or rows within an image, (n, time or height)."""
+        valid: NDArray[np.bool_] = np.arange(self.values.shape[1]) < self.lengths[:, None]
+        return valid
 
     def take(self, rows: ArrayLike) -> "Arrays":
         """The records of these row numbers, in their order."""
@@ -81,10 +88,10 @@ def sequences(X: Any, lengths: ArrayLike | None = None) -> Arrays:
     wrong = np.flatnonzero((steps < 1) | (steps > time))
     if len(wrong):
         raise DataError(f"sequence {wrong[0] + 1} has the length {steps[wrong[0]]}; give 1 to {time}")
-    valid = np.arange(time) < steps[:, None]
-    values = np.where(valid[..., None], values, 0.0)
+    arrays = Arrays(values, steps.astype(np.int64))
+    values[~arrays.valid] = 0.0
     _refuse_gaps(values, "sequence")
-    return Arrays(values, steps.astype(np.int64))
+    return arrays
 
 
 def as_arrays(X: Any) -> Arrays | None:
@@ -134,10 +141,9 @@ class Layout(msgspec.Struct, frozen=True, tag="arrays"):
 
     shape: tuple[int, ...]
 
-    columns = ()
-    features = ()
-    notices = ()
-    text = ()
+    columns: ClassVar[tuple[Column, ...]] = ()
+    notices: ClassVar[tuple[str, ...]] = ()
+    text: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def of(cls, arrays: Arrays) -> "Layout":
@@ -198,8 +204,7 @@ class ArrayEncoder(msgspec.Struct, frozen=True, tag="arrays"):
         """Encodes records of this shape; what lies behind a sequence's end is zero."""
         scaled = (arrays.values - np.array(self.means)) / np.array(self.deviations)
         scaled = np.clip(scaled, -FURTHEST, FURTHEST)
-        if not arrays.images:
-            scaled[np.arange(scaled.shape[1]) >= arrays.lengths[:, None]] = 0.0
+        scaled[~arrays.valid] = 0.0
         return Grids(torch.from_numpy(scaled.astype(np.float32)), torch.from_numpy(arrays.lengths))
 
 
@@ -293,7 +298,4 @@ def _refuse_gaps(values: NDArray[np.float64], what: str) -> None:
 
 def _valid_cells(arrays: Arrays) -> NDArray[np.float64]:
     """All valid steps or pixels, shape (cells, channels)."""
-    channels = arrays.values.shape[-1]
-    if arrays.images:
-        return arrays.values.reshape(-1, channels)
-    return arrays.values[np.arange(arrays.values.shape[1]) < arrays.lengths[:, None]]
+    return arrays.values[arrays.valid].reshape(-1, arrays.values.shape[-1])

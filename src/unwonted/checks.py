@@ -19,9 +19,8 @@ from sklearn.metrics import roc_auc_score
 from unwonted.artifact import load
 from unwonted.calibrate import Calibration
 from unwonted.detector import Detector
-from unwonted.encode import Encoded
 from unwonted.errors import DataError
-from unwonted.models.base import ColumnModel, Model, in_padded_chunks
+from unwonted.models.base import ColumnModel
 
 __all__ = ["CHECKS", "Subject", "check_detector", "ordinary_records", "state", "strange_records"]
 
@@ -31,7 +30,6 @@ ROWS = 320
 SEEDS = 5
 LEAST_GAIN = 0.03
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-9}
-CPU = torch.device("cpu")
 
 
 def ordinary_records(n: int, seed: int) -> pa.Table:
@@ -354,7 +352,9 @@ def check_units(subject: Subject) -> None:
 
 def check_gradients(subject: Subject) -> None:
     """Every parameter of the model receives a gradient."""
-    model, encoded = _untrained(subject.fitted, 0), _encoded(subject.fitted, subject.records)
+    detector = subject.fitted
+    model = detector._model(detector.encoder_, detector.summary_["train"], 0)
+    encoded = detector._encoded(subject.records)
     model.loss(encoded, torch.Generator().manual_seed(0)).mean().backward()  # type: ignore[no-untyped-call]
     for name, weights in model.named_parameters():
         reached = weights.grad is not None and bool(torch.isfinite(weights.grad).all() and weights.grad.any())
@@ -373,13 +373,9 @@ def check_training_helps(subject: Subject) -> None:
     aurocs: list[float] = []
     for seed in range(SEEDS):
         detector = subject.fitted if seed == 0 else subject.make(seed).fit(subject.records)
-        both = [_encoded(detector, records) for records in (held_out, strange)]
-        untrained = _untrained(detector, seed).eval()
-        untrained.remember(_encoded(detector, subject.records), torch.Generator().manual_seed(0))
-        for model in (untrained, detector.model_):
-            with torch.no_grad():
-                losses.append(float(model.loss(both[0], torch.Generator().manual_seed(0)).mean()))
-            scores = [_learnt(model, part) for part in both]
+        for each in (subject.make(seed).untrained().fit(subject.records), detector):
+            losses.append(each.objective(held_out))
+            scores = [_learnt(each, records) for records in (held_out, strange)]
             aurocs.append(roc_auc_score(truth, np.concatenate(scores)))
     before, after = np.reshape(losses, (SEEDS, 2)).T
     spread = max(before.std(ddof=1), after.std(ddof=1))
@@ -391,20 +387,11 @@ def check_training_helps(subject: Subject) -> None:
     assert now > was + LEAST_GAIN, f"training raises the AUROC from {was:.3f} to {now:.3f} only"
 
 
-def _learnt(model: Model[Any], records: Encoded) -> Floats:
-    evidence = in_padded_chunks(model, records, CPU)
+def _learnt(detector: Detector, records: pa.Table) -> Floats:
+    evidence = detector._evidence(detector._encoded(records))
+    model = detector.model_
     found: Floats = evidence[..., 0].sum(1) if isinstance(model, ColumnModel) else model.score(evidence)
     return found
-
-
-def _encoded(detector: Detector, records: pa.Table) -> Encoded:
-    encoded: Encoded = detector.encoder_.transform(detector.schema_.select(records)[0])
-    return encoded
-
-
-def _untrained(detector: Detector, seed: int) -> Model[Any]:
-    """The model as it was before training."""
-    return detector._model(detector.encoder_, detector.summary_["train"], seed)
 
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (

@@ -155,7 +155,7 @@ def gaussian_mixture_energy(z: Tensor, log_weights: Tensor, means: Tensor, chole
     Returns:
         Shape (n,).
 
-    Source: Zong et al. (2018), equation 6.
+    Source: Zong et al. (2018), the sample energy.
 
     Example:
         >>> from torch import eye, tensor, zeros
@@ -183,7 +183,7 @@ def soft_gaussian_mixture(z: Tensor, memberships: Tensor, floor: float) -> tuple
         log φ, shape (K,), μ, shape (K, D), and the Cholesky factors of Σ, shape (K, D, D). A component without
         members has the log weight −inf, and no gradient.
 
-    Source: Zong et al. (2018), equation 5.
+    Source: Zong et al. (2018), the mixture of soft memberships.
 
     Example:
         >>> from torch import tensor

@@ -21,19 +21,18 @@ from unwonted import artifact, explain
 from unwonted.arrays import ArrayEncoder, Arrays, Grids, Layout, as_arrays
 from unwonted.calibrate import Calibration
 from unwonted.encode import Encoded, Encoder
-from unwonted.errors import DataError, DataWarning
+from unwonted.errors import DataError, DataWarning, check_choice
 from unwonted.explain import Explanation
 from unwonted.fitting import SMALL, Fitting
 from unwonted.models.base import ColumnModel, Model, in_padded_chunks
 from unwonted.schema import Overrides, Schema
 from unwonted.sources import as_table
-from unwonted.train import Plan, Progress
+from unwonted.train import Plan, Progress, mean_loss
 
 __all__ = ["Detector"]
 
 Floats = NDArray[np.float64]
 
-LOSS_CHUNK = 1024
 FEWEST = 10
 """Records below which a density is not worth its name, and fit refuses."""
 EXEMPLARS = 1000
@@ -186,10 +185,8 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def objective(self, X: Any) -> float:
         """Mean training loss of records, with the model as it is scored with."""
-        encoded, generator = self._encoded(X), torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            losses = [self.model_.loss(chunk, generator) for chunk in encoded.chunks(LOSS_CHUNK)]
-        return float(torch.cat(losses).mean())
+        encoded = self._encoded(X)
+        return mean_loss(self.model_, encoded, seed=0)
 
     def score_samples(self, X: Any) -> Floats:
         """The opposite of `anomaly_score`: higher is more normal, shape (n,)."""
@@ -247,8 +244,7 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return records
 
     def _device(self) -> torch.device:
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise DataError(f"device {self.device!r} does not exist; choose of auto, cpu, cuda")
+        check_choice("device", self.device, ("auto", "cpu", "cuda"))
         cuda = torch.cuda.is_available()
         if self.device == "cuda" and not cuda:
             raise DataError("device 'cuda' is not available here; use 'auto' or 'cpu'")

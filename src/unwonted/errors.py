@@ -1,6 +1,8 @@
 """The few exceptions and warnings a user can meet, each saying what is wrong, where, and what to do."""
 
-__all__ = ["ArtifactError", "DataError", "DataWarning", "TrainingError", "UnwontedError"]
+from collections.abc import Iterable
+
+__all__ = ["ArtifactError", "DataError", "DataWarning", "TrainingError", "UnwontedError", "check_choice"]
 
 
 class UnwontedError(Exception):
@@ -21,3 +23,16 @@ class ArtifactError(UnwontedError, ValueError):
 
 class TrainingError(UnwontedError, ArithmeticError):
     """Training broke down numerically; the message names the cause."""
+
+
+def check_choice(what: str, choice: object, known: Iterable[object]) -> None:
+    """Refuses what is none of the known names.
+
+    Raises:
+        DataError: naming it, and those there are.
+
+    >>> check_choice("pooling", "sum", ["standardised", "sum"])
+    """
+    names = tuple(known)
+    if choice not in names:
+        raise DataError(f"{what} {choice!r} does not exist; choose of {', '.join(map(str, names))}")

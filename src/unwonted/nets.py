@@ -1,14 +1,14 @@
 """The networks, and how they start: every weight from a generator of the caller's."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-__all__ = ["MLP", "ResidualMLP", "initialise", "initialise_for_tanh"]
+__all__ = ["MLP", "ResidualMLP", "initialise", "initialise_for_tanh", "register_derived"]
 
 
 class MLP(nn.Module):
@@ -66,6 +66,12 @@ class ResidualMLP(nn.Module):
 def _linear(layer: nn.Module, x: Tensor) -> Tensor:
     assert isinstance(layer, nn.Linear)
     return functional.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
+
+
+def register_derived(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Gives a module buffers that are not saved with it: they follow from its arguments or from what is saved."""
+    for name, tensor in tensors.items():
+        module.register_buffer(name, tensor, persistent=False)
 
 
 def initialise(network: nn.Module, generator: Generator) -> None:

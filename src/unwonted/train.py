@@ -12,10 +12,11 @@ from torch import Generator, Tensor, nn
 from unwonted.batch import Batch
 from unwonted.errors import TrainingError
 
-__all__ = ["History", "Plan", "Progress", "Trainable", "train"]
+__all__ = ["History", "Plan", "Progress", "Trainable", "mean_loss", "steps_for", "train"]
 
 WARM_UP = 0.05
 CLIP_NORM = 1.0
+CHUNK = 1024
 
 
 class Trainable(Protocol):
@@ -47,6 +48,15 @@ class Plan:
     def cut_to(self, steps: int) -> "Plan":
         """The same schedule, ended after so many steps."""
         return replace(self, stop=min(steps, self.stop or self.steps))
+
+
+def steps_for(rows: int, times: float, fewest: int, most: int) -> int:
+    """So many times the square root of the number of training records, between the fewest and the most.
+
+    >>> steps_for(100, 40, fewest=200, most=4000), steps_for(10, 40, 200, 4000), steps_for(10**6, 40, 200, 4000)
+    (400, 200, 4000)
+    """
+    return min(max(int(times * math.sqrt(rows)), fewest), most)
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,9 @@ def train(
         late = time.monotonic() > deadline
         if step % every == 0 or step == last or late:
             history.train.append(float(torch.stack(epoch_losses).mean()))
-            history.validation.append(_mean_loss(model, validation, plan.batch, seed))
+            model.eval()
+            history.validation.append(mean_loss(model, validation, seed=seed + 1, chunk=max(plan.batch, CHUNK)))
+            model.train()
             epoch_losses = []
             if not len(validation) or history.validation[-1] < best:
                 best, history.best_step = history.validation[-1], step
@@ -148,12 +160,9 @@ def _schedule(done: float) -> float:
 
 
 @torch.no_grad()
-def _mean_loss(model: Trainable, records: Batch, batch: int, seed: int) -> float:
+def mean_loss(model: Trainable, records: Batch, *, seed: int, chunk: int = CHUNK) -> float:
+    """Mean loss of records, so many at a time, with random draws of this seed; NaN without records."""
     if not len(records):
         return math.nan
-    assert isinstance(model, nn.Module)
-    generator = Generator().manual_seed(seed + 1)
-    model.eval()
-    losses = [model.loss(chunk, generator) for chunk in records.chunks(max(batch, 1024))]
-    model.train()
-    return float(torch.cat(losses).mean())
+    generator = Generator().manual_seed(seed)
+    return float(torch.cat([model.loss(part, generator) for part in records.chunks(chunk)]).mean())

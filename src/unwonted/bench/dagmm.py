@@ -11,7 +11,7 @@ from unwonted.bench import ours, papers, peers, sections, tables
 from unwonted.bench.loads import contaminated_kddcup
 from unwonted.bench.measuring import Row
 from unwonted.bench.published import CONTAMINATED, DAGMM_TABLE_2, UNTRAINED_KDDCUP
-from unwonted.bench.running import Progress, write
+from unwonted.bench.running import Progress
 from unwonted.bench.sections import Section
 
 __all__ = ["page", "run"]
@@ -36,9 +36,7 @@ def run(
     Raises:
         DataError: `only` names what does not exist.
     """
-    results = sections.run("dagmm", _sections(), out, seeds, only, progress)
-    write(out / "dagmm.json", results, page(results))
-    return results
+    return sections.run("dagmm", _sections(), page, out, seeds, only, progress)
 
 
 def _sections() -> list[Section]:

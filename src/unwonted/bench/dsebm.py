@@ -10,7 +10,7 @@ from unwonted import datasets
 from unwonted.bench import ours, papers, peers, sections, tables
 from unwonted.bench.loads import digit, gesture, shuffled_gesture
 from unwonted.bench.measuring import Load, Row
-from unwonted.bench.running import Progress, write
+from unwonted.bench.running import Progress
 from unwonted.bench.sections import Section
 
 __all__ = ["page", "run"]
@@ -38,9 +38,7 @@ def run(
     Raises:
         DataError: `only` names what does not exist.
     """
-    results = sections.run("dsebm", _sections(), out, seeds, only, progress)
-    write(out / "dsebm.json", results, page(results))
-    return results
+    return sections.run("dsebm", _sections(), page, out, seeds, only, progress)
 
 
 def _sections() -> list[Section]:

@@ -1,14 +1,14 @@
 """A benchmark of several sections, each with data sets, methods and seeds of its own."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from unwonted.bench.measuring import Job, Load, Row, jobs
 from unwonted.bench.peers import Method
-from unwonted.bench.running import Kept, Progress, chosen, command, environment
+from unwonted.bench.running import Kept, Progress, chosen, command, environment, write
 from unwonted.bench.running import run as run_jobs
 
 __all__ = ["Section", "every_row", "run"]
@@ -42,16 +42,18 @@ class Section:
 def run(
     name: str,
     sections: Sequence[Section],
+    page: Callable[[dict[str, Any]], str],
     out: Path,
     seeds: int | None,
     only: Sequence[str] | None,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    """Runs sections, two processes of one thread each but for those that run `alone`.
+    """Runs sections, two processes of one thread each but for those that run `alone`, and writes results and page.
 
     Args:
         name: Of the benchmark, as the command has it.
         sections: All of them.
+        page: Makes the page of the results.
         out: Folder of the results, and of the rows kept in case of an interruption.
         seeds: How many seeds in each section; None for its own number.
         only: Names of the sections to run; None runs all.
@@ -80,10 +82,10 @@ def run(
             )
         )
         found |= {section.name: [next(rows) for _ in part] for section, part in zip(batch, work, strict=True)}
-    return environment(command(name, seeds, only)) | {
-        "threads": threads,
-        "sections": {name: found[name] for name in names},
-    }
+    results = environment(command(name, seeds, only))
+    results |= {"threads": threads, "sections": {section: found[section] for section in names}}
+    write(out / f"{name}.json", results, page(results))
+    return results
 
 
 def every_row(results: Mapping[str, Any]) -> list[Row]:

@@ -67,7 +67,7 @@ def _at(row: Row, path: Sequence[str]) -> Any:
 
 def by_method(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The runs of each method, without those that failed."""
-    return grouped([row for row in rows if "error" not in row], lambda row: row["method"])
+    return grouped(_finished(rows), lambda row: row["method"])
 
 
 def oracle(rows: Sequence[Row], published: Mapping[str, tuple[float, float, float]]) -> str:
@@ -133,7 +133,7 @@ def trained_untrained(rows: Sequence[Row]) -> str:
 def auroc_by_table(rows: Sequence[Row]) -> str:
     """AUROC of each method on each table, and the mean over the tables that every method finished."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    cells = grouped([row for row in rows if "error" not in row], lambda row: (row["table"], row["method"]))
+    cells = grouped(_finished(rows), lambda row: (row["table"], row["method"]))
     first = {row["table"]: row for row in reversed(rows)}
     lines = []
     for table, row in sorted(first.items(), key=lambda item: _number(item[0])):
@@ -154,9 +154,7 @@ def auroc_by_table(rows: Sequence[Row]) -> str:
 def speed(rows: Sequence[Row]) -> str:
     """Seconds and rows per second, to train and to score, and peak memory."""
     lines = []
-    for (table, method), runs in grouped(
-        [row for row in rows if "error" not in row], lambda row: (row["table"], row["method"])
-    ).items():
+    for (table, method), runs in grouped(_finished(rows), lambda row: (row["table"], row["method"])).items():
         first = runs[0]
         fit, score = (mean_sd([row[metric] for row in runs])[0] for metric in ("fit_seconds", "score_seconds"))
         tested = first["n_normal"] + first["n_anomalies"]
@@ -192,6 +190,10 @@ def grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Ro
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return groups
+
+
+def _finished(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if "error" not in row]
 
 
 def _number(table: str) -> tuple[int, str]:

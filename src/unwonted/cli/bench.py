@@ -1,8 +1,9 @@
 """`unwonted bench`: runs a benchmark as it was run for the published figures."""
 
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
@@ -25,11 +26,7 @@ Sets = Annotated[list[str] | None, Parameter(help="Data set to run; give the fla
 @bench.command
 def unsw(*, output: Folder = Path("benchmarks"), seeds: Seeds = 5, quiet: Quiet = False, as_json: Json = False) -> None:
     """UNSW-NB15, official one-class split."""
-    terminal = _ready(output, seeds, quiet, as_json)
-    from unwonted.bench import unsw as benchmark
-
-    results = benchmark.run(output, seeds, terminal.finished())
-    _show(terminal, results, benchmark.page(results))
+    _run("unsw", output, seeds, quiet, as_json)
 
 
 @bench.command
@@ -42,11 +39,7 @@ def adbench(
     as_json: Json = False,
 ) -> None:
     """28 tables of ADBench, NSL-KDD and online shoppers, one-class."""
-    terminal = _ready(output, seeds, quiet, as_json)
-    from unwonted.bench import adbench as benchmark
-
-    results = benchmark.run(output, seeds, terminal.finished(), only)
-    _show(terminal, results, benchmark.page(results))
+    _run("adbench", output, seeds, quiet, as_json, only=only)
 
 
 @bench.command
@@ -59,11 +52,7 @@ def dagmm(
     as_json: Json = False,
 ) -> None:
     """DAGMM in its paper's protocol: KDDCUP, thyroid, arrhythmia; contaminated training, ablation, speed."""
-    terminal = _ready(output, seeds, quiet, as_json)
-    from unwonted.bench import dagmm as benchmark
-
-    results = benchmark.run(output, seeds, terminal.finished(), only)
-    _show(terminal, results, benchmark.page(results))
+    _run("dagmm", output, seeds, quiet, as_json, only=only)
 
 
 @bench.command
@@ -76,25 +65,21 @@ def dsebm(
     as_json: Json = False,
 ) -> None:
     """DSEBM in the DAGMM paper's protocol, on MNIST's digits and on NATOPS' gestures; speed."""
-    terminal = _ready(output, seeds, quiet, as_json)
-    from unwonted.bench import dsebm as benchmark
-
-    results = benchmark.run(output, seeds, terminal.finished(), only)
-    _show(terminal, results, benchmark.page(results))
+    _run("dsebm", output, seeds, quiet, as_json, only=only)
 
 
-def _ready(output: Path, seeds: int | None, quiet: bool, as_json: bool) -> Terminal:
+def _run(name: str, output: Path, seeds: int | None, quiet: bool, as_json: bool, **chosen: list[str] | None) -> None:
+    """Runs a benchmark, the module of this name, and prints its page or its results."""
     if seeds is not None:
         above_zero("--seeds", seeds)
     if find_spec("pyod") is None:
         raise DataError("the peers to compare with are not installed; run pip install 'unwonted[bench]'")
     if output.exists() and not output.is_dir():
         raise DataError(f"{output}: is a file; give a folder with --output")
-    return Terminal(quiet, as_json)
-
-
-def _show(terminal: Terminal, results: dict[str, Any], page: str) -> None:
+    terminal = Terminal(quiet, as_json)
+    benchmark = import_module(f"unwonted.bench.{name}")
+    results = benchmark.run(output, seeds, terminal.finished(), **chosen)
     if terminal.as_json:
         terminal.json(results)
     else:
-        terminal.lines(*page.splitlines())
+        terminal.lines(*benchmark.page(results).splitlines())

@@ -130,7 +130,7 @@ def _inspect_model(path: Path, terminal: Terminal) -> None:
     }
     columns = [
         {"name": c.name, "kind": c.kind.value, "role": c.role.value, "notices": list(c.notices)}
-        for c in (manifest.schema.columns if isinstance(manifest.schema, Schema) else ())
+        for c in manifest.schema.columns
     ]
     if terminal.as_json:
         terminal.json({**facts, "config": manifest.config, "columns": columns, "notices": list(manifest.notices)})

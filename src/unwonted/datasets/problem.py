@@ -119,7 +119,7 @@ def half_of_ordinary(
 def half_of_all(name: str, inputs: Records, is_anomaly: np.ndarray, seed: int) -> Dataset:
     """The DAGMM paper's protocol: a random half of all records trains with its ordinary ones; the other half tests.
 
-    Source: B. Zong et al., ICLR 2018, section 4. The anomalies of the training half are `withheld`.
+    Source: B. Zong et al., ICLR 2018. The anomalies of the training half are `withheld`.
     """
     order = np.random.default_rng(seed).permutation(len(is_anomaly))
     train, test = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
@@ -130,7 +130,7 @@ def half_of_all(name: str, inputs: Records, is_anomaly: np.ndarray, seed: int) -
 def contaminated(data: Dataset, share: float, seed: int) -> Dataset:
     """The same problem with so many `withheld` anomalies in the training part that they are `share` of it.
 
-    Source: B. Zong et al., ICLR 2018, section 4.
+    Source: B. Zong et al., ICLR 2018.
 
     Args:
         data: A problem with withheld anomalies.

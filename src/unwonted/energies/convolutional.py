@@ -26,7 +26,7 @@ class ConvolutionalEnergy(Energy):
         maps: How many feature maps the convolution has.
         features: How many features of the whole image there are.
 
-    Source: Zhai et al. (2016), section 3.3.
+    Source: Zhai et al. (2016).
     """
 
     def __init__(self, shape: tuple[int, int, int], maps: int, features: int) -> None:

@@ -19,7 +19,7 @@ class DenseEnergy(Energy):
         inputs: Of a record.
         widths: Of the layers h_1 … h_L; without any, the energy is that of a normal density.
 
-    Source: Zhai et al. (2016), section 3.1.
+    Source: Zhai et al. (2016).
     """
 
     def __init__(self, inputs: int, widths: Sequence[int]) -> None:

@@ -40,7 +40,7 @@ def denoising_loss(energy: Energy, u: Tensor, noise: Tensor, lengths: Tensor | N
         noise: Draws from N(0, I), of the shape of u.
         lengths: Of sequences, how many steps of each are valid, shape (n,).
 
-    Source: Zhai et al. (2016), section 4; Vincent (2011), equation 11.
+    Source: Zhai et al. (2016); Vincent (2011), "A connection between score matching and denoising autoencoders".
     """
     if lengths is not None:
         noise = noise * valid_steps(u, lengths)

@@ -30,7 +30,7 @@ class RecurrentEnergy(Energy):
         hidden: Size of the state.
         features: How many softplus features a step has.
 
-    Source: Zhai et al. (2016), section 3.2.
+    Source: Zhai et al. (2016).
     """
 
     usual: Tensor

@@ -23,10 +23,9 @@ def model_class(name: str) -> "type[Detector]":
     """
     from importlib import import_module
 
-    from unwonted.errors import DataError
+    from unwonted.errors import check_choice
 
-    if name not in MODELS:
-        raise DataError(f"model {name!r} does not exist; choose of {', '.join(MODELS)}")
+    check_choice("model", name, MODELS)
     module, attribute = MODELS[name]
     found: type[Detector] = getattr(import_module(module), attribute)
     return found

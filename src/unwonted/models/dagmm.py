@@ -1,6 +1,5 @@
 """DAGMM, the deep autoencoding Gaussian mixture model: scores by the energy of a record's code and restoration."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -8,11 +7,11 @@ import numpy as np
 
 from unwonted.detector import Detector
 from unwonted.encode import Encoder
-from unwonted.errors import DataError
+from unwonted.errors import DataError, check_choice
 from unwonted.models.gaussian_autoencoder import FEATURES, VARIANTS, GaussianAutoencoder
 from unwonted.models.vector import Vector
 from unwonted.schema import Overrides
-from unwonted.train import Plan, Progress
+from unwonted.train import Plan, Progress, steps_for
 
 __all__ = ["DAGMM"]
 
@@ -125,14 +124,10 @@ class DAGMM(Detector):
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> GaussianAutoencoder:
         features = self.features or (CENTRED if self.preset is None else PAPERS)
-        for what, asked, known in (
-            ("preset", (self.preset,), (None, *PRESETS)),
-            ("variant", (self.variant,), VARIANTS),
-            ("feature", features, FEATURES),
-        ):
-            for name in asked:
-                if name not in known:
-                    raise DataError(f"{what} {name!r} does not exist; choose of {', '.join(map(str, known))}")
+        check_choice("preset", self.preset, (None, *PRESETS))
+        check_choice("variant", self.variant, VARIANTS)
+        for feature in features:
+            check_choice("feature", feature, FEATURES)
         if not self.floor > 0:
             raise DataError(f"floor={self.floor} is not above 0; give a share of the variance")
         reader = Vector(encoder)
@@ -151,7 +146,7 @@ class DAGMM(Detector):
         )
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
-        steps = int(np.clip(STEPS * math.sqrt(rows), FEWEST_STEPS, MOST_STEPS))
+        steps = steps_for(rows, STEPS, FEWEST_STEPS, MOST_STEPS)
         return Plan(steps=steps, batch=self._sizes(1, rows).batch, rate=RATE)
 
     def _sizes(self, inputs: int, rows: int) -> Sizes:

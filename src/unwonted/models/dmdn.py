@@ -1,6 +1,5 @@
 """DMDN, the deep mixture density network: scores by −log p of behaviour under learned Gaussian mixtures."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,10 +8,10 @@ from numpy.typing import NDArray
 
 from unwonted.detector import Detector
 from unwonted.encode import Encoder
-from unwonted.errors import DataError
+from unwonted.errors import DataError, check_choice
 from unwonted.models.masked_mixture import MaskedMixture
 from unwonted.schema import Overrides
-from unwonted.train import Plan, Progress
+from unwonted.train import Plan, Progress, steps_for
 
 __all__ = ["DMDN"]
 
@@ -114,8 +113,7 @@ class DMDN(Detector):
     def _model(self, encoder: Encoder, rows: int, seed: int) -> MaskedMixture:
         if self.memory < 0:
             raise DataError(f"memory={self.memory} is below 0; give the most training records to keep, 0 for none")
-        if self.pooling not in ("standardised", "sum"):
-            raise DataError(f"pooling {self.pooling!r} does not exist; choose of standardised, sum")
+        check_choice("pooling", self.pooling, ("standardised", "sum"))
         constant = [name for name in self._targets() if name not in encoder.columns]
         if constant:
             raise DataError(f"target {constant[0]!r} is constant or empty in the training records; choose another")
@@ -131,5 +129,4 @@ class DMDN(Detector):
         )
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
-        steps = int(np.clip(STEPS * math.sqrt(rows), FEWEST_STEPS, MOST_STEPS))
-        return Plan(steps=steps, batch=BATCH, rate=RATE)
+        return Plan(steps=steps_for(rows, STEPS, FEWEST_STEPS, MOST_STEPS), batch=BATCH, rate=RATE)

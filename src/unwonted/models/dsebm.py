@@ -1,6 +1,5 @@
 """DSEBM, the deep structured energy-based model: scores by an energy learned by score matching."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +14,12 @@ from unwonted.energies import Energy
 from unwonted.energies.convolutional import ConvolutionalEnergy
 from unwonted.energies.dense import DenseEnergy
 from unwonted.energies.recurrent import RecurrentEnergy
-from unwonted.errors import DataError
+from unwonted.errors import DataError, check_choice
 from unwonted.models.energy_based import CRITERIA, EnergyBased, Values
 from unwonted.models.vector import Vector
 from unwonted.nets import initialise
 from unwonted.schema import Overrides
-from unwonted.train import Plan, Progress
+from unwonted.train import Plan, Progress, steps_for
 
 __all__ = ["DSEBM"]
 
@@ -124,8 +123,7 @@ class DSEBM(Detector):
         self.depth = depth
 
     def _model(self, encoder: Encoder | ArrayEncoder, rows: int, seed: int) -> EnergyBased:
-        if self.criterion not in CRITERIA:
-            raise DataError(f"criterion {self.criterion!r} does not exist; choose of {', '.join(CRITERIA)}")
+        check_choice("criterion", self.criterion, CRITERIA)
         if self.noise is not None and not self.noise > 0:
             raise DataError(f"noise={self.noise} is not above 0; give a scale in standard deviations")
         if isinstance(encoder, ArrayEncoder):
@@ -158,7 +156,7 @@ class DSEBM(Detector):
 
     def _plan(self, encoder: Encoder | ArrayEncoder, rows: int) -> Plan:
         recipe = _recipe(encoder)
-        steps = int(np.clip(recipe.steps * math.sqrt(rows), recipe.fewest, recipe.most))
+        steps = steps_for(rows, recipe.steps, recipe.fewest, recipe.most)
         return Plan(steps=steps, batch=recipe.batch, rate=recipe.rate)
 
 

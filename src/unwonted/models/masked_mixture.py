@@ -13,7 +13,7 @@ from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import ColumnModel, Floats
 from unwonted.models.memory import Memory
 from unwonted.models.reading import Reading
-from unwonted.nets import ResidualMLP, initialise
+from unwonted.nets import ResidualMLP, initialise, register_derived
 from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart, Part
 
 __all__ = ["MaskedMixture"]
@@ -92,21 +92,21 @@ class MaskedMixture(ColumnModel):
         self.kinds = tuple(map(_kind, parts))
         sizes = torch.tensor([part.outcomes for part in parts])
 
-        def fixed(name: str, value: Tensor) -> None:
-            self.register_buffer(name, value, persistent=False)
-
         every = torch.arange(len(parts))
-        fixed("column_of_part", torch.tensor(encoder.column_of_part))
-        fixed("sizes", sizes)
-        fixed("part_of_outcome", every.repeat_interleave(sizes))
         valued = torch.tensor([kind != "category" for kind in self.kinds])
-        fixed("slot", torch.where(valued, valued.cumsum(0) - 1, -1))
         novelty = torch.tensor([part.novelty for part in parts])
-        fixed("log_seen", torch.log1p(-novelty))
-        fixed("log_novel", (novelty / torch.tensor([getattr(part, "unseen", 1.0) for part in parts])).log())
         shared = [part.shared() if isinstance(part, CategoricalPart) else [0.0] * part.outcomes for part in parts]
-        fixed("shared", torch.tensor([x for shares in shared for x in shares], dtype=torch.float32))
-        fixed("missing", torch.tensor([part.outcomes - 1 if part.missing else NOVEL for part in parts]))
+        derived = {
+            "column_of_part": torch.tensor(encoder.column_of_part),
+            "sizes": sizes,
+            "part_of_outcome": every.repeat_interleave(sizes),
+            "slot": torch.where(valued, valued.cumsum(0) - 1, -1),
+            "log_seen": torch.log1p(-novelty),
+            "log_novel": (novelty / torch.tensor([getattr(part, "unseen", 1.0) for part in parts])).log(),
+            "shared": torch.tensor([x for shares in shared for x in shares], dtype=torch.float32),
+            "missing": torch.tensor([part.outcomes - 1 if part.missing else NOVEL for part in parts]),
+        }
+        register_derived(self, derived)
         hidden, scored = self._contexts(encoder, targets, generator)
         self.register_buffer("hidden", hidden)
         self.register_buffer("scored", scored)

@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from unwonted.encode import Encoded, Encoder
+from unwonted.nets import register_derived
 from unwonted.parts import NOVEL, CategoricalPart, CyclicPart
 
 __all__ = ["Memory"]
@@ -70,7 +71,7 @@ class Memory(nn.Module):
         owner = torch.cat(
             [torch.tensor(owner_read, dtype=torch.long), of_part[valued], of_part[plain].repeat_interleave(outcomes)]
         )
-        fixed = {
+        derived = {
             "valued": torch.tensor(valued, dtype=torch.long),
             "plain": torch.tensor(plain, dtype=torch.long),
             "read_from": torch.tensor(read_from, dtype=torch.long),
@@ -82,8 +83,7 @@ class Memory(nn.Module):
             "points": torch.zeros(size, len(owner)),
             "keys": torch.zeros(len(owner) + 1, size + -size % BLOCK),
         }
-        for name, value in fixed.items():
-            self.register_buffer(name, value, persistent=False)
+        register_derived(self, derived)
         self.register_buffer("codes", torch.zeros(size, len(parts), dtype=torch.int16))
         self.register_buffer("read", torch.zeros(size, len(read_from)))
         self.register_load_state_dict_post_hook(_placed)  # type: ignore[no-untyped-call]

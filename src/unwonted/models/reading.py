@@ -6,6 +6,7 @@ from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import Floats
+from unwonted.nets import register_derived
 from unwonted.parts import NOVEL, CategoricalPart, CyclicPart, NumericPart, Part
 
 __all__ = ["Reading"]
@@ -46,7 +47,7 @@ class Reading(nn.Module):
         line = torch.tensor([not isinstance(part, CyclicPart) for part in parts])
         valued = [part for part in parts if not isinstance(part, CategoricalPart)]
         dense = [isinstance(part, NumericPart) and not part.resolution for part in valued]
-        fixed = {
+        derived = {
             "owner": torch.cat([every.repeat_interleave(inputs), of_bins, every.repeat_interleave(sizes)]),
             "starts": sizes.cumsum(0) - sizes,
             "noisy": line.repeat_interleave(inputs),
@@ -55,8 +56,7 @@ class Reading(nn.Module):
             "bin_widths": edges.diff(dim=1).clamp(min=NARROWEST_BIN),
             "scaled_at": (inputs.cumsum(0) - inputs)[numbers],
         }
-        for name, value in fixed.items():
-            self.register_buffer(name, value, persistent=False)
+        register_derived(self, derived)
         self.outcomes = int(sizes.sum())
 
     def forward(self, batch: Encoded, hidden: Tensor) -> Tensor:

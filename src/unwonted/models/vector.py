@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from unwonted.encode import Encoded, Encoder
+from unwonted.nets import register_derived
 from unwonted.parts import NOVEL, CategoricalPart, CyclicPart, NumericPart, Part
 
 __all__ = ["Vector"]
@@ -39,15 +40,14 @@ class Vector(nn.Module):
         numeric = [
             place == 0 and number for number, size in zip(kinds, self.sizes, strict=True) for place in range(size)
         ]
-        fixed = {
+        derived = {
             "owner": torch.tensor(encoder.column_of_part).repeat_interleave(torch.tensor(self.sizes)),
             "numeric": torch.tensor(numeric),
             "slots": valued.cumsum(0) - 1,
             "lows": torch.tensor([low for low, _ in bounds]),
             "highs": torch.tensor([high for _, high in bounds]),
         }
-        for name, value in fixed.items():
-            self.register_buffer(name, value, persistent=False)
+        register_derived(self, derived)
 
     def forward(self, batch: Encoded) -> Tensor:
         """The vectors, float32 (n, inputs)."""

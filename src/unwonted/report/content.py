@@ -181,8 +181,6 @@ def _facts(summary: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _columns(detector: "Detector", table: pa.Table) -> tuple[ColumnRow, ...]:
     schema, n = detector.schema_, max(1, table.num_rows)
-    if isinstance(schema, Layout):
-        return ()
     present = tuple(column for column in schema.columns if column.name in table.column_names)
     seen = {row["name"]: row for row in profile(table, Schema(present))}
     rows = []
