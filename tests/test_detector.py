@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from conftest import behaviour
@@ -50,7 +51,7 @@ class Memory(ColumnModel):
     def pool(self, evidence: Floats) -> Floats:
         return evidence[..., 0]
 
-    def settle(self, evidence: Floats) -> None:
+    def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
         self.settled += len(evidence)
 
     def culprit(self, batch: Encoded) -> str:

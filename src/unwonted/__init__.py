@@ -7,8 +7,15 @@ if TYPE_CHECKING:
     from unwonted.arrays import sequences
     from unwonted.artifact import load
     from unwonted.errors import ArtifactError, DataError, DataWarning, TrainingError, UnwontedError
+    from unwonted.models.baselines import (
+        GRUAttentionClassifier,
+        ResNet1DClassifier,
+        TemporalCNNClassifier,
+        TransformerClassifier,
+    )
     from unwonted.models.dagmm import DAGMM
     from unwonted.models.dmdn import DMDN
+    from unwonted.models.dmdn_classifier import DMDNClassifier
     from unwonted.models.dsebm import DSEBM
     from unwonted.report import write_report
 
@@ -17,9 +24,14 @@ __all__ = [
     "DMDN",
     "DSEBM",
     "ArtifactError",
+    "DMDNClassifier",
     "DataError",
     "DataWarning",
+    "GRUAttentionClassifier",
+    "ResNet1DClassifier",
+    "TemporalCNNClassifier",
     "TrainingError",
+    "TransformerClassifier",
     "UnwontedError",
     "load",
     "sequences",
@@ -31,7 +43,12 @@ __version__ = "0.1.0"
 _HOME = {
     "DAGMM": "unwonted.models.dagmm",
     "DMDN": "unwonted.models.dmdn",
+    "DMDNClassifier": "unwonted.models.dmdn_classifier",
     "DSEBM": "unwonted.models.dsebm",
+    "GRUAttentionClassifier": "unwonted.models.baselines",
+    "ResNet1DClassifier": "unwonted.models.baselines",
+    "TemporalCNNClassifier": "unwonted.models.baselines",
+    "TransformerClassifier": "unwonted.models.baselines",
     "ArtifactError": "unwonted.errors",
     "DataError": "unwonted.errors",
     "DataWarning": "unwonted.errors",

@@ -20,12 +20,12 @@ from unwonted.arrays import ArrayEncoder, Arrays, Layout
 from unwonted.calibrate import Calibration
 from unwonted.encode import Encoder
 from unwonted.errors import ArtifactError
-from unwonted.models import MODELS, model_class
+from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
 from unwonted.schema import Schema
 from unwonted.sources import atomic_write
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
 
 __all__ = ["FORMAT", "Manifest", "load", "read_manifest", "save"]
 
@@ -38,6 +38,14 @@ _NETWORK = "network."
 _EXEMPLARS = "exemplars."
 
 
+class Classes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The classes of a classifier, their type as NumPy names it, and which mean normal."""
+
+    values: list[Any]
+    dtype: str
+    normal: list[bool]
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a model file says of itself.
 
@@ -45,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         format: Version of the file format.
         package: Version of the package that wrote it.
         model: Registered name of the model.
+        labels: The classes of a classifier; None for a detector.
         config: Constructor arguments.
         features: Number and names of the columns given to `fit`; no names for arrays.
         schema: Columns as understood, or the form of sequences and images.
@@ -59,6 +68,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: int
     package: str
     model: str
+    labels: Classes | None
     config: dict[str, Any]
     features: tuple[int, tuple[str, ...] | None]
     schema: Schema | Layout
@@ -77,11 +87,9 @@ class _Version(msgspec.Struct):
     package: str = ""
 
 
-def save(detector: "Detector", path: str | Path) -> None:
+def save(detector: "Estimator", path: str | Path) -> None:
     """Writes a fitted detector to one file, whole or not at all."""
-    name = next((name for name in MODELS if model_class(name) is type(detector)), None)
-    if name is None:
-        raise ArtifactError(f"{type(detector).__name__} is no registered model; add it to unwonted.models.MODELS")
+    name = _registered(detector)
     tensors = {_NETWORK + key: value.numpy() for key, value in detector.model_.state_dict().items()}
     tensors[_CALIBRATION] = detector.calibration_.scores
     exemplars: pa.Table | Arrays = detector.exemplars_
@@ -92,6 +100,8 @@ def save(detector: "Detector", path: str | Path) -> None:
         texts = {name: exemplars[name].cast(pa.string()).to_pylist() for name in exemplars.column_names}
     config = detector.get_params(deep=False)
     config["verbose"] = False
+    if isinstance(config.get("normal"), np.ndarray | np.generic):
+        config["normal"] = config["normal"].tolist()
     if not isinstance(config["random_state"], int | None):
         config["random_state"] = None
     names = getattr(detector, "feature_names_in_", None)
@@ -99,6 +109,7 @@ def save(detector: "Detector", path: str | Path) -> None:
         format=FORMAT,
         package=unwonted.__version__,
         model=name,
+        labels=_classes(detector),
         config=config,
         features=(detector.n_features_in_, None if names is None else tuple(names)),
         schema=detector.schema_,
@@ -115,7 +126,7 @@ def save(detector: "Detector", path: str | Path) -> None:
     atomic_write(path, save_tensors(tensors, {_KEY: msgspec.json.encode(manifest).decode()}))
 
 
-def load(path: str | Path) -> "Detector":
+def load(path: str | Path) -> "Estimator":
     """Reads a detector that `save` wrote; its scores are the same to the bit on the same machine.
 
     Raises:
@@ -165,18 +176,42 @@ def _manifest(path: str | Path, data: bytes) -> Manifest:
         manifest = msgspec.json.decode(text, type=Manifest)
     except ValueError as error:
         raise ArtifactError(f"{path}: is damaged ({error}); save the model again") from error
-    if manifest.model not in MODELS:
-        raise ArtifactError(f"{path}: holds an unknown model {manifest.model!r}; there are {', '.join(MODELS)}")
+    known = MODELS if manifest.labels is None else CLASSIFIERS
+    if manifest.model not in known:
+        raise ArtifactError(f"{path}: holds an unknown model {manifest.model!r}; there are {', '.join(known)}")
     return manifest
 
 
-def _detector(manifest: Manifest, tensors: dict[str, np.ndarray]) -> "Detector":
-    detector = model_class(manifest.model)(**manifest.config)
+def _registered(detector: "Estimator") -> str:
+    """The registered name of an estimator.
+
+    Raises:
+        ArtifactError: if it has none.
+    """
+    for registry, find in ((MODELS, model_class), (CLASSIFIERS, classifier_class)):
+        for name in registry:
+            if find(name) is type(detector):
+                return name
+    raise ArtifactError(f"{type(detector).__name__} is no registered model; add it to unwonted.models.MODELS")
+
+
+def _classes(detector: "Estimator") -> Classes | None:
+    if not hasattr(detector, "classes_"):
+        return None
+    return Classes(detector.classes_.tolist(), detector.classes_.dtype.str, detector.normal_.tolist())
+
+
+def _detector(manifest: Manifest, tensors: dict[str, np.ndarray]) -> "Estimator":
+    kind: type[Estimator] = (model_class if manifest.labels is None else classifier_class)(manifest.model)
+    detector, sized = kind(**manifest.config), kind(**(manifest.config | manifest.architecture))
+    if manifest.labels is not None:
+        for each in (detector, sized):
+            each.classes_ = np.array(manifest.labels.values, dtype=manifest.labels.dtype)
+            each.normal_ = np.array(manifest.labels.normal, dtype=bool)
     detector.n_features_in_ = manifest.features[0]
     if manifest.features[1] is not None:
         detector.feature_names_in_ = np.array(manifest.features[1], dtype=object)
     detector.schema_, detector.encoder_ = manifest.schema, manifest.encoder
-    sized = model_class(manifest.model)(**(manifest.config | manifest.architecture))
     detector.model_ = sized._model(manifest.encoder, manifest.summary["train"], seed=0)
     weights = {
         key.removeprefix(_NETWORK): torch.from_numpy(value)

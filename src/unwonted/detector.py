@@ -1,99 +1,24 @@
-"""The estimator that every model inherits: fit, scores, p-values, alerts, explanations, saving."""
+"""The estimator of every model that learns without labels: scikit-learn's outlier detector."""
 
-import time
-import warnings
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
-import narwhals as nw
 import numpy as np
-import pyarrow as pa
-import torch
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, OutlierMixin, clone
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.base import OutlierMixin
 
-from unwonted import artifact, explain
-from unwonted.arrays import ArrayEncoder, Arrays, Grids, Layout, as_arrays
-from unwonted.calibrate import Calibration
-from unwonted.encode import Encoded, Encoder
-from unwonted.errors import DataError, DataWarning, check_choice
-from unwonted.explain import Explanation
-from unwonted.fitting import SMALL, Fitting
-from unwonted.models.base import ColumnModel, Model, in_padded_chunks
-from unwonted.schema import Overrides, Schema
-from unwonted.sources import as_table
-from unwonted.train import Plan, Progress, mean_loss
+from unwonted.estimator import Estimator
+from unwonted.train import mean_loss
 
 __all__ = ["Detector"]
 
 Floats = NDArray[np.float64]
 
-FEWEST = 10
-"""Records below which a density is not worth its name, and fit refuses."""
-EXEMPLARS = 1000
 
-
-class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+class Detector(OutlierMixin, Estimator):  # type: ignore[misc]
     """Learns the density of training records; scores a record by how improbable it is, in nats.
 
-    A subclass says which model to build (`_model`) and how long to train it (`_plan`), and whether it wants numbers on
-    a linear axis (`_linear_axis`) or takes sequences and images too (`takes_arrays`); all else is here.
-
-    Args:
-        alert_rate: Share of normal records that may become alerts; moving it later moves the threshold alone.
-        schema: Declared kinds and roles, `{"sport": {"kind": "categorical"}, "id": {"role": "ignore"}}`.
-        ignore: Columns to leave out.
-        exemplars: How many training records to keep for "nearest normal record"; 0 keeps none.
-        device: "auto" (CUDA where there is one), "cpu" or "cuda".
-        max_time: Seconds after which training stops with what it has; None for as long as it takes.
-        random_state: Seed of all random draws.
-        verbose: True writes a line of progress every ten seconds to standard error; a function is called with
-            each `Progress`.
+    All but `fit` and the names that scikit-learn gives to scores is in `Estimator`, the arguments too.
     """
-
-    takes_arrays = False
-
-    def __init__(
-        self,
-        *,
-        alert_rate: float = 0.05,
-        schema: Overrides | None = None,
-        ignore: Sequence[str] = (),
-        exemplars: int = EXEMPLARS,
-        device: str = "auto",
-        max_time: float | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: bool | Callable[[Progress], None] = False,
-    ) -> None:
-        self.alert_rate = alert_rate
-        self.schema = schema
-        self.ignore = ignore
-        self.exemplars = exemplars
-        self.device = device
-        self.max_time = max_time
-        self.random_state = random_state
-        self.verbose = verbose
-
-    @abstractmethod
-    def _model(self, encoder: Any, rows: int, seed: int) -> Model[Any]:
-        """An untrained model for so many training records of this encoder."""
-
-    @abstractmethod
-    def _plan(self, encoder: Any, rows: int) -> Plan:
-        """How long to train it."""
-
-    def _targets(self) -> tuple[str, ...]:
-        """Columns whose density is wanted given the others; none means all."""
-        return ()
-
-    def _linear_axis(self) -> bool:
-        """Whether numbers are scaled from 0 to 1 over their range, in place of the bent axis."""
-        return False
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learns from records; y is ignored.
@@ -107,90 +32,12 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             DataError: if there are too few records or no usable column, or something declared does not exist.
             TrainingError: if training breaks down numerically.
         """
-        started = time.monotonic()
-        Calibration(np.zeros(1)).threshold(self.alert_rate)  # refuses a bad rate before the work
-        data = self._data(X, reset=True)
-        schema = self._schema(data)
-        records, notices = schema.select(data)
-        if records.num_rows < FEWEST:
-            raise DataError(
-                f"{records.num_rows} sample(s) are too few to learn from; a minimum of {FEWEST} is required"
-            )
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        run = Fitting(self, schema, records, rng, started)
-        if records.num_rows < SMALL:
-            run.by_folds()
-        else:
-            run.by_split()
-        self.schema_ = schema
-        self.encoder_ = run.encoder
-        self.model_ = run.model.cpu().eval()
-        self.calibration_ = Calibration(run.calibration)
-        history = run.history
-        self.history_ = {"train": history.train, "validation": history.validation}
-        self.stopped_by_ = history.stopped_by
-        self.exemplars_ = run.exemplars(self.exemplars)
-        few = self.calibration_.notice(self.alert_rate)
-        self.notices_ = (*schema.notices, *notices, *run.notices, *([few] if few else []))
-        self.summary_ = {
-            "rows": records.num_rows,
-            **run.counts,
-            "steps": history.steps,
-            "best_step": history.best_step,
-            "stopped_by": history.stopped_by,
-            "seconds": round(time.monotonic() - started, 2),
-            "parameters": sum(weights.numel() for weights in self.model_.parameters()),
-        }
-        return self
-
-    def untrained(self) -> Self:
-        """The same detector, not fitted, whose fit takes no step of training: what it can do was never learnt.
-
-        Its network keeps the weights it is drawn with; what it remembers of the training records, pooling and
-        calibration are as after any fit.
-
-        >>> from unwonted import DMDN
-        >>> DMDN(random_state=0).untrained().fit([[float(i)] for i in range(20)]).summary_["steps"]
-        0
-        """
-        twin: Self = clone(self)
-        twin.__dict__["_plan"] = lambda encoder, rows: replace(self._plan(encoder, rows), steps=0)
-        return twin
-
-    @property
-    def columns_(self) -> tuple[str, ...]:
-        """The columns that the score splits over, in order; the channels of sequences and images."""
-        check_is_fitted(self, "encoder_")
-        return tuple(self.encoder_.columns)
-
-    @property
-    def offset_(self) -> float:
-        """The threshold on `score_samples`, from the calibration scores and `alert_rate`."""
-        check_is_fitted(self, "calibration_")
-        return -self.calibration_.threshold(self.alert_rate)
-
-    def contributions(self, X: Any) -> Floats:
-        """What each column adds to the anomaly score, shape (n, columns).
-
-        Rows sum to `anomaly_score`; where that is no sum over columns (energies), to what it is above the score of the
-        nearest normal record that is kept, by integrated gradients.
-        """
-        encoded = self._encoded(X)
-        return explain.contributions(self, encoded, self._evidence(encoded))[0]
-
-    def anomaly_score(self, X: Any) -> Floats:
-        """How improbable each record is, shape (n,): higher is stranger."""
-        encoded = self._encoded(X)
-        return self.model_.score(self._evidence(encoded))
+        return self._learn(self._data(X, reset=True))
 
     def objective(self, X: Any) -> float:
         """Mean training loss of records, with the model as it is scored with."""
         encoded = self._encoded(X)
         return mean_loss(self.model_, encoded, seed=0)
-
-    def score_samples(self, X: Any) -> Floats:
-        """The opposite of `anomaly_score`: higher is more normal, shape (n,)."""
-        return -self.anomaly_score(X)
 
     def decision_function(self, X: Any) -> Floats:
         """`score_samples` less `offset_`: below zero for alerts, shape (n,)."""
@@ -199,108 +46,3 @@ class Detector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> NDArray[np.int64]:
         """−1 for alerts, +1 for the rest, shape (n,): exactly the records with p-value ≤ alert rate are −1."""
         return np.where(self.decision_function(X) < 0, -1, 1)
-
-    def p_value(self, X: Any) -> Floats:
-        """Conformal p-values (1 + #{calibration scores ≥ s}) / (n + 1), shape (n,)."""
-        scores = self.anomaly_score(X)
-        return self.calibration_.p_values(scores)
-
-    def explain(self, X: Any, top: int = 3) -> list[Explanation]:
-        """For each record its `top` columns by contribution: seen, expected, and the nearest normal record.
-
-        Of sequences and images it tells the `top` cells, and a picture of all.
-        """
-        return explain.explain(self, self._selected(X), top)
-
-    def save(self, path: str | Path) -> None:
-        """Writes the detector to one safetensors file, whole or not at all; see `unwonted.load`."""
-        check_is_fitted(self, "model_")
-        artifact.save(self, path)
-
-    def _encoded(self, X: Any) -> Encoded | Grids:
-        """Records as the model takes them, once the detector is fitted."""
-        records = self._selected(X)
-        encoded: Encoded | Grids = self.encoder_.transform(records)
-        return encoded
-
-    def _evidence(self, encoded: Encoded | Grids) -> Floats:
-        """What the scores of encoded records rest on; see `Model.evidence`."""
-        if not len(encoded):
-            return np.empty((0, len(self.columns_), 1) if isinstance(self.model_, ColumnModel) else (0, 1))
-        device = self._device()
-        found = in_padded_chunks(self.model_.to(device), encoded, device)
-        self.model_.cpu()
-        return found
-
-    def _selected(self, X: Any) -> Any:
-        """The schema's features of X, once the detector is fitted."""
-        check_is_fitted(self, "model_")
-        data = self._data(X)
-        if isinstance(data, Arrays) and not isinstance(self.schema_, Layout):
-            raise DataError("the model learnt from a table; give records of the same form")
-        records, notices = self.schema_.select(data)
-        for notice in notices:
-            warnings.warn(notice, DataWarning, stacklevel=3)
-        return records
-
-    def _device(self) -> torch.device:
-        check_choice("device", self.device, ("auto", "cpu", "cuda"))
-        cuda = torch.cuda.is_available()
-        if self.device == "cuda" and not cuda:
-            raise DataError("device 'cuda' is not available here; use 'auto' or 'cpu'")
-        return torch.device("cuda" if cuda and self.device != "cpu" else "cpu")
-
-    def _schema(self, data: pa.Table | Arrays) -> Any:
-        """How the training records are understood."""
-        if isinstance(data, Arrays):
-            if self.schema or self.ignore:
-                raise DataError("schema and ignore name columns of a table; sequences and images have none")
-            return Layout.of(data)
-        schema = Schema.infer(data, self.schema, targets=self._targets(), ignore=self.ignore)
-        if not schema.features:
-            raise DataError(
-                "no column is usable: each is constant, empty or ignored; give records with columns that vary"
-            )
-        return schema
-
-    def _encoder(self, records: pa.Table | Arrays, schema: Any) -> Any:
-        """Fits the encoder of selected training records."""
-        if isinstance(records, Arrays):
-            return ArrayEncoder.fit(records)
-        return Encoder.fit(records, schema, linear=self._linear_axis())
-
-    def _data(self, X: Any, reset: bool = False) -> pa.Table | Arrays:
-        """X as sequences or images, if it is such and the model takes them, else as a table."""
-        arrays = as_arrays(X) if self.takes_arrays or isinstance(X, Arrays | pa.Table) else None
-        if arrays is None:
-            return self._table(X, reset)
-        if not self.takes_arrays:
-            raise DataError(
-                f"{type(self).__name__} learns from tables, not from sequences or images; DSEBM takes those"
-            )
-        if reset:
-            self.n_features_in_ = arrays.values.shape[-1]
-            self.__dict__.pop("feature_names_in_", None)
-        return arrays
-
-    def _table(self, X: Any, reset: bool = False) -> pa.Table:
-        """X as an Arrow table; named columns are matched by name later, arrays by position here."""
-        if isinstance(X, pa.RecordBatch) or nw.dependencies.is_into_dataframe(X):
-            table = as_table(X)
-            if reset:
-                self.n_features_in_ = table.num_columns
-                self.feature_names_in_ = np.array(table.column_names, dtype=object)
-            return table
-        array = validate_data(
-            self, X, reset=reset, dtype=None, ensure_all_finite=False, ensure_min_samples=2 if reset else 1
-        )
-        if array.dtype.kind == "c":
-            raise ValueError("Complex data not supported")
-        return as_table(array)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
-        return tags

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from torch import Generator
 
 from unwonted.arrays import Arrays
+from unwonted.labels import Labelled, Labels
 from unwonted.models.base import Model, in_padded_chunks
 from unwonted.progress import lines, silent
 from unwonted.split import folds, split_rows
 from unwonted.train import History, train
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
 
 __all__ = ["SMALL", "Fitting"]
 
@@ -30,33 +31,40 @@ class Fitting:
     """One fit: splits the records, trains, chooses, calibrates, each on a part of its own."""
 
     def __init__(
-        self, detector: "Detector", schema: Any, records: pa.Table | Arrays, rng: np.random.Generator, started: float
+        self,
+        estimator: "Estimator",
+        schema: Any,
+        records: pa.Table | Arrays,
+        rng: np.random.Generator,
+        started: float,
+        labels: Labels | None = None,
     ) -> None:
-        self.detector, self.schema, self.records = detector, schema, records
+        self.estimator, self.schema, self.records, self.labels = estimator, schema, records, labels
         self.seed, self.rng = int(rng.integers(2**31)), rng
-        self.device = detector._device()
-        limit = detector.max_time
+        self.device = estimator._device()
+        limit = estimator.max_time
         self.deadline = math.inf if limit is None else started + limit
-        verbose = detector.verbose
+        verbose = estimator.verbose
         self.report = verbose if callable(verbose) else lines() if verbose else silent
         self.notices: list[str] = []
 
     def by_split(self) -> None:
         """Train, validation and calibration part; the usual way."""
-        split = split_rows(self.records, self.rng)
+        split = split_rows(self.records, self.rng, self._strata())
         self.train_rows = split.train
         self.encoder, self.model, self.history = self._trained(split.train, split.validation)
-        self.model.settle(self._evidence(self.model, self.encoder, split.validation))
-        self.calibration = self._scores(self._evidence(self.model, self.encoder, split.calibration))
+        self._settle(self._evidence(self.model, self.encoder, split.validation), split.validation)
+        normal = self._normal(split.calibration)
+        self.calibration = self._scores(self._evidence(self.model, self.encoder, normal))
         self.counts = {
             "train": len(split.train),
             "validation": len(split.validation),
-            "calibration": len(split.calibration),
+            "calibration": len(normal),
         }
 
     def by_folds(self) -> None:
         """Each fold scored by a model that saw neither it nor, but for stopping, the fold after it."""
-        parts = folds(self.records, FOLDS, self.rng)
+        parts = folds(self.records, FOLDS, self.rng, self._strata())
         held_out, best = [], []
         for i in range(len(parts)):
             after = (i + 1) % len(parts)
@@ -67,36 +75,36 @@ class Fitting:
         self.train_rows = np.arange(self.records.num_rows)
         steps = int(np.median(best))
         self.encoder, self.model, self.history = self._trained(self.train_rows, self.train_rows[:0], steps)
-        evidence = np.concatenate(held_out)
-        self.model.settle(evidence)
-        self.calibration = self._scores(evidence)
-        self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(evidence)}
+        evidence, rows = np.concatenate(held_out), np.concatenate(parts)
+        self._settle(evidence, rows)
+        self.calibration = self._scores(evidence[np.isin(rows, self._normal(rows))])
+        self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(self.calibration)}
         self.notices.append(
-            f"with {len(evidence)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
+            f"with {len(self.calibration)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
             f"approximate, where {SMALL} records or more would promise it"
         )
 
     def exemplars(self, most: int) -> pa.Table | Arrays:
         """At most so many training records, drawn from the less surprising ones."""
-        drawn = self.rng.permutation(self.train_rows)[: 2 * most]
+        drawn = self.rng.permutation(self._normal(self.train_rows))[: 2 * most]
         if not len(drawn):
             return self.records.slice(0, 0)
         scores = self._scores(self._evidence(self.model, self.encoder, drawn))
-        ordinary = drawn[scores <= np.quantile(scores, 1 - self.detector.alert_rate)]
+        ordinary = drawn[scores <= np.quantile(scores, 1 - self.estimator.alert_rate)]
         return self.records.take(np.sort(ordinary[:most]))
 
     def _trained(
         self, rows: NDArray[np.int64], validation: NDArray[np.int64], steps: int | None = None
     ) -> tuple[Any, Model[Any], History]:
         learn = self.records.take(rows)
-        encoder = self.detector._encoder(learn, self.schema)
-        model = self.detector._model(encoder, len(rows), self.seed).to(self.device)
-        plan = self.detector._plan(encoder, len(rows))
-        encoded = encoder.transform(learn).to(self.device)
+        encoder = self.estimator._encoder(learn, self.schema)
+        model = self.estimator._model(encoder, len(rows), self.seed).to(self.device)
+        plan = self.estimator._plan_by(self.estimator._plan(encoder, len(rows)))
+        encoded = self._batch(encoder, rows)
         history = train(
             model,
-            encoded,
-            encoder.transform(self.records.take(validation)).to(self.device),
+            encoded.balanced() if isinstance(encoded, Labelled) else encoded,
+            self._batch(encoder, validation),
             plan if steps is None else plan.cut_to(steps),
             seed=self.seed,
             deadline=self.deadline,
@@ -105,8 +113,28 @@ class Fitting:
         model.remember(encoded, Generator().manual_seed(self.seed))
         return encoder, model.eval(), history
 
+    def _batch(self, encoder: Any, rows: NDArray[np.int64]) -> Any:
+        """Encoded records on the device, with their labels where there are any."""
+        encoded = encoder.transform(self.records.take(rows))
+        if self.labels is not None:
+            encoded = self.labels.beside(encoded, rows)
+        return encoded.to(self.device)
+
     def _evidence(self, model: Model[Any], encoder: Any, rows: NDArray[np.int64]) -> Floats:
-        return in_padded_chunks(model, encoder.transform(self.records.take(rows)), self.device)
+        return in_padded_chunks(model.evidence, encoder.transform(self.records.take(rows)), self.device)
+
+    def _settle(self, evidence: Floats, rows: NDArray[np.int64]) -> None:
+        self.model.settle(evidence, None if self.labels is None else self.labels.codes[rows])
+
+    def _strata(self) -> NDArray[np.int64] | None:
+        return None if self.labels is None else self.labels.codes
+
+    def _normal(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of the rows that are not known to be anything but normal; of labelled ones, if there are any."""
+        if self.labels is None:
+            return rows
+        normal = rows[self.labels.is_normal[rows]]
+        return normal if len(normal) else rows
 
     def _scores(self, evidence: Floats) -> Floats:
         return self.model.score(evidence)

@@ -15,7 +15,7 @@ from sklearn.metrics import (
 
 from unwonted.errors import DataError
 
-__all__ = ["detection_by_category", "evaluate"]
+__all__ = ["calibration_error", "classification", "detection_by_category", "evaluate", "normal_mask", "reliability"]
 
 
 def evaluate(
@@ -44,21 +44,70 @@ def evaluate(
         (1.0, 1.0, 0.5, {'tn': 1, 'fp': 1, 'fn': 0, 'tp': 2})
     """
     score, truth, alert = _columns(scores, is_anomaly, alerts)
-    tn, fp, fn, tp = (int(count) for count in confusion_matrix(truth, alert, labels=[False, True]).ravel())
-    precision, recall, f1, _ = precision_recall_fscore_support(truth, alert, average="binary", zero_division=0)
+    found = classification(truth, alert)
+    cells = found["confusion"]
     return {
         "auroc": float(roc_auc_score(truth, score)),
         "auprc": float(average_precision_score(truth, score)),
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
-        "accuracy": float(accuracy_score(truth, alert)),
-        "confusion": {"tn": tn, "fp": fp, "fn": fn, "tp": tp},
+        **found,
         "alert_rate": alert_rate,
-        "alert_share_normal": fp / (fp + tn),
+        "alert_share_normal": cells["fp"] / (cells["fp"] + cells["tn"]),
         "threshold": threshold,
         "n": truth.size,
     }
+
+
+def classification(truth: ArrayLike, found: ArrayLike) -> dict[str, Any]:
+    """precision, recall, f1 (0 where nothing is found), accuracy and confusion (tn, fp, fn, tp) of a yes or no.
+
+    >>> classification([0, 0, 1, 1], [0, 1, 1, 1])["accuracy"]
+    0.75
+    """
+    tn, fp, fn, tp = (int(count) for count in confusion_matrix(truth, found, labels=[False, True]).ravel())
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, found, average="binary", zero_division=0)
+    return {
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "accuracy": float(accuracy_score(truth, found)),
+        "confusion": {"tn": tn, "fp": fp, "fn": fn, "tp": tp},
+    }
+
+
+def reliability(probability: ArrayLike, truth: ArrayLike, bins: int = 10) -> list[dict[str, float]]:
+    """How often what was given a probability is so: by bins of equal width, those that hold any.
+
+    Args:
+        probability: Shape (n,), from 0 to 1.
+        truth: Booleans, shape (n,).
+        bins: How many.
+
+    Returns:
+        One dict a bin: n, probability (its mean) and share (of those that are so).
+
+    >>> reliability([0.1, 0.2, 0.9], [False, True, True], bins=2)
+    [{'n': 2, 'probability': 0.15000000000000002, 'share': 0.5}, {'n': 1, 'probability': 0.9, 'share': 1.0}]
+    """
+    p, so = np.asarray(probability, dtype=np.float64), np.asarray(truth, dtype=bool)
+    place = np.clip((p * bins).astype(int), 0, bins - 1)
+    return [
+        {"n": int(here.sum()), "probability": float(p[here].mean()), "share": float(so[here].mean())}
+        for here in (place == i for i in range(bins))
+        if here.any()
+    ]
+
+
+def calibration_error(probability: ArrayLike, truth: ArrayLike, bins: int = 10) -> float:
+    """Expected calibration error: how far probability and share lie apart in the bins of `reliability`, by their size.
+
+    Source: Naeini et al. (2015).
+
+    >>> round(calibration_error([0.1, 0.2, 0.9], [False, True, True], bins=2), 4)
+    0.2667
+    """
+    found = reliability(probability, truth, bins)
+    total = sum(entry["n"] for entry in found)
+    return sum(entry["n"] * abs(entry["probability"] - entry["share"]) for entry in found) / total
 
 
 def detection_by_category(

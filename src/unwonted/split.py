@@ -1,5 +1,6 @@
 """Disjoint parts of the training records, exact duplicates kept together."""
 
+import itertools
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -45,20 +46,41 @@ def fingerprints(table: pa.Table | Arrays) -> NDArray[np.uint64]:
     return mixed
 
 
-def split_rows(table: pa.Table | Arrays, rng: np.random.Generator) -> Split:
+def split_rows(table: pa.Table | Arrays, rng: np.random.Generator, strata: Rows | None = None) -> Split:
     """Train, validation and calibration rows; equal records fall into the same part.
 
     Where a few records make up most of the table, no such parts exist: what a part then lacks of half its size is
-    filled with single rows.
+    filled with single rows. With strata, a number for each row, each of them is shared out in this way; equal records
+    count to the highest of theirs.
     """
-    n = table.num_rows
+    groups = _groups(table, rng)
+    if strata is not None:
+        splits = [_parts(of_one, rng, least=0) for of_one in _by_stratum(groups, strata)]
+        found = [[getattr(split, part) for split in splits] for part in ("train", "validation", "calibration")]
+        parts = [np.sort(np.concatenate(rows)) for rows in found]
+        if all(map(len, parts)):
+            return Split(*parts)
+    return _parts(groups, rng, least=1)
+
+
+def _by_stratum(groups: list[Rows], strata: Rows) -> list[list[Rows]]:
+    """The groups of each stratum; a group belongs to the highest of its rows."""
+    found: dict[int, list[Rows]] = {}
+    for rows in groups:
+        found.setdefault(int(strata[rows].max()), []).append(rows)
+    return [found[stratum] for stratum in sorted(found)]
+
+
+def _parts(groups: list[Rows], rng: np.random.Generator, least: int) -> Split:
+    """Shares out groups of rows; each part gets so many at least."""
+    n = sum(map(len, groups))
     sizes = [
-        min(CALIBRATION_MOST, max(1, round(CALIBRATION_SHARE * n))),
-        min(VALIDATION_MOST, max(1, round(VALIDATION_SHARE * n))),
+        min(CALIBRATION_MOST, max(least, round(CALIBRATION_SHARE * n))),
+        min(VALIDATION_MOST, max(least, round(VALIDATION_SHARE * n))),
     ]
     room = list(sizes)
     parts: list[list[Rows]] = [[], [], []]
-    for rows in _groups(table, rng):
+    for rows in groups:
         part = next((i for i in (0, 1) if len(rows) <= room[i]), 2)
         if part < 2:
             room[part] -= len(rows)
@@ -70,13 +92,16 @@ def split_rows(table: pa.Table | Arrays, rng: np.random.Generator) -> Split:
     return Split(np.sort(train), np.sort(np.append(validation, rest)), np.sort(np.append(calibration, more)))
 
 
-def folds(table: pa.Table | Arrays, count: int, rng: np.random.Generator) -> list[Rows]:
-    """Folds of about equal size; equal records fall into the same one, if there are enough different records."""
+def folds(table: pa.Table | Arrays, count: int, rng: np.random.Generator, strata: Rows | None = None) -> list[Rows]:
+    """Folds of about equal size; equal records fall into the same one, if there are enough different records.
+
+    With strata each fold has about the same share of each.
+    """
     folded: list[list[Rows]] = [[] for _ in range(count)]
     groups = _groups(table, rng)
     if len(groups) < count:
         groups = list(rng.permutation(table.num_rows).reshape(-1, 1))
-    for rows in groups:
+    for rows in groups if strata is None else itertools.chain(*_by_stratum(groups, strata)):
         min(folded, key=lambda fold: sum(map(len, fold))).append(rows)
     return [np.sort(np.concatenate(fold)) for fold in folded]
 

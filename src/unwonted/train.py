@@ -10,7 +10,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from unwonted.batch import Batch
-from unwonted.errors import TrainingError
+from unwonted.errors import TrainingError, check_choice
+from unwonted.optim import OPTIMISERS, optimiser
 
 __all__ = ["History", "Plan", "Progress", "Trainable", "mean_loss", "steps_for", "train"]
 
@@ -34,7 +35,8 @@ class Plan:
     """How long and how fast to train; bounded in steps, so that the same seed gives the same weights.
 
     An epoch is `steps / epochs` steps; validation follows each. Training ends early after `patience` epochs
-    without a better validation loss; at `stop` steps, if given, without a change of the schedule.
+    without a better validation loss; at `stop` steps, if given, without a change of the schedule. The rate is that of
+    AdamW; `by` takes another optimiser, at its usual rate in proportion.
     """
 
     steps: int
@@ -44,6 +46,13 @@ class Plan:
     decay: float = 1e-4
     patience: int = 10
     stop: int = 0
+    optimiser: str = "adamw"
+
+    def by(self, optimiser: str, rate: float | None) -> "Plan":
+        """The same plan with another optimiser, at this rate or, if None, at the usual one."""
+        check_choice("optimiser", optimiser, OPTIMISERS)
+        usual = self.rate * OPTIMISERS[optimiser].scale
+        return replace(self, optimiser=optimiser, rate=usual if rate is None else rate)
 
     def cut_to(self, steps: int) -> "Plan":
         """The same schedule, ended after so many steps."""
@@ -71,13 +80,17 @@ class Progress:
 
 @dataclass
 class History:
-    """Training and validation loss of each epoch, and how training ended: steps, patience or max_time."""
+    """Training and validation loss of each epoch, and how training ended: steps, patience or max_time.
+
+    `loss_variance` is that of the training loss from step to step, over the last half of them.
+    """
 
     train: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     steps: int = 0
     best_step: int = 0
     stopped_by: str = "steps"
+    loss_variance: float = 0.0
 
 
 def train(
@@ -90,7 +103,7 @@ def train(
     deadline: float = math.inf,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> History:
-    """Minimises the mean loss of the training records by AdamW and leaves the best weights in the model.
+    """Minimises the mean loss of the training records and leaves the best weights in the model.
 
     The learning rate warms up linearly and falls along a cosine; gradients are clipped to norm 1. Which weights
     are best is told by the loss of the validation records, drawn with the same random numbers every time.
@@ -110,33 +123,33 @@ def train(
     assert isinstance(model, nn.Module)
     generator = Generator().manual_seed(seed)
     model.train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=plan.rate, weight_decay=plan.decay, fused=True)
+    descent = optimiser(plan.optimiser, model.parameters(), plan.rate, plan.decay)
     history, best, best_weights = History(), math.inf, None
-    started, epoch_losses, order = time.monotonic(), [], torch.empty(0, dtype=torch.long)
-    every = max(1, plan.steps // plan.epochs)
+    started, losses, order = time.monotonic(), list[Tensor](), torch.empty(0, dtype=torch.long)
+    every, begun = max(1, plan.steps // plan.epochs), 0
     last = plan.stop or plan.steps
     for step in range(1, last + 1):
         if len(order) < min(plan.batch, len(training)):
             order = torch.randperm(len(training), generator=generator)
         batch, order = training[order[: plan.batch]], order[plan.batch :]
-        for group in optimiser.param_groups:
+        for group in descent.param_groups:
             group["lr"] = plan.rate * _schedule(step / plan.steps)
         loss = model.loss(batch, generator).mean()
         if not torch.isfinite(loss):
             raise TrainingError(f"training broke down at step {step}: {model.culprit(batch)}")
-        optimiser.zero_grad(set_to_none=True)
+        descent.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-        optimiser.step()
-        epoch_losses.append(loss.detach())
+        descent.step()
+        losses.append(loss.detach())
         history.steps = step
         late = time.monotonic() > deadline
         if step % every == 0 or step == last or late:
-            history.train.append(float(torch.stack(epoch_losses).mean()))
+            history.train.append(float(torch.stack(losses[begun:]).mean()))
             model.eval()
             history.validation.append(mean_loss(model, validation, seed=seed + 1, chunk=max(plan.batch, CHUNK)))
             model.train()
-            epoch_losses = []
+            begun = len(losses)
             if not len(validation) or history.validation[-1] < best:
                 best, history.best_step = history.validation[-1], step
                 best_weights = {name: value.clone() for name, value in model.state_dict().items()}
@@ -151,6 +164,7 @@ def train(
             break
     if best_weights is not None:
         model.load_state_dict(best_weights)
+    history.loss_variance = float(torch.stack(losses[len(losses) // 2 :]).double().var(correction=0)) if losses else 0.0
     return history
 
 

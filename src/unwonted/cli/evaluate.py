@@ -1,5 +1,7 @@
 """`unwonted evaluate`: compares scores and alerts with labels."""
 
+from typing import Any
+
 from unwonted.cli.labels import about, check_pair, read_labels
 from unwonted.cli.options import Delimiter, Files, Json, Label, Model, NewRate, Normal, Quiet, loaded
 from unwonted.cli.terminal import Terminal
@@ -40,11 +42,22 @@ def evaluate(
             alert_rate=detector.alert_rate,
             threshold=detector.calibration_.threshold(detector.alert_rate),
         )
+        if scored.labels is not None:
+            found = ~metrics.normal_mask(scored.labels[known].tolist(), _normal(detector))
+            result["predicted"] = metrics.classification(~labels.normal[known], found)
     if not known.all():
         notices.append(f"{(~known).sum():,} records have no label and are left out")
     terminal.notices([*notices, *scored.notices])
     if as_json:
         terminal.json(result)
     else:
-        confusion = result.pop("confusion")
-        terminal.table(("measure", "value"), [*result.items(), *confusion.items()])
+        confusion, predicted = result.pop("confusion"), result.pop("predicted", {})
+        counts = predicted.pop("confusion", {})
+        told = [(f"{name}, by the label predicted", value) for name, value in {**predicted, **counts}.items()]
+        terminal.table(("measure", "value"), [*result.items(), *confusion.items(), *told])
+
+
+def _normal(detector: Any) -> list[Any]:
+    """The classes of a classifier that mean normal."""
+    found: list[Any] = detector.classes_[detector.normal_].tolist()
+    return found

@@ -23,7 +23,7 @@ from unwonted.cli.options import (
 )
 from unwonted.cli.terminal import Terminal
 from unwonted.errors import DataError
-from unwonted.models import model_class
+from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
 from unwonted.schema import read_overrides
 from unwonted.sources import check_output, notices_of, read_table
 
@@ -36,6 +36,9 @@ def fit(
     model: str = "dmdn",
     label: Label = None,
     normal: Normal = None,
+    supervised: Annotated[
+        bool, Parameter(negative=(), help="Learn to tell the labels apart, from all records that have one.")
+    ] = False,
     target: Names = None,
     ignore: Names = None,
     schema: SchemaFile = None,
@@ -47,24 +50,33 @@ def fit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Learn from normal records and write a model file."""
+    """Learn from normal records, or from labelled ones, and write a model file."""
     terminal = Terminal(quiet, as_json)
     check_output(output)
-    check_pair(label, normal or [])
+    if supervised:
+        _check_supervised(label, target)
+    else:
+        check_pair(label, normal or [])
     limit = None if max_time is None else _seconds(max_time)
-    kind = model_class(model)
+    kind = _kind(model, supervised)
     overrides = {} if schema is None else read_overrides(schema)
     text = [name for name, declared in overrides.items() if declared.get("kind") == "categorical"]
     table = read_table(files, delimiter=delimiter, text=text)
     notices = list(notices_of(table))
+    given: list[Any] = [table]
+    options: dict[str, Any] = {"target": target} if target else {}
     if label is not None:
         labels = read_labels(table, label, normal or [], files)
-        notices.append(f"learnt from the {labels.normal.sum():,} of {table.num_rows:,} records labelled normal")
-        table = table.filter(labels.normal)
+        if supervised:
+            options["normal"] = normal
+            given = [table, table[label]]
+            notices.append(f"learnt from the {labels.known.sum():,} of {table.num_rows:,} records that have a label")
+        else:
+            notices.append(f"learnt from the {labels.normal.sum():,} of {table.num_rows:,} records labelled normal")
+            given = [table.filter(labels.normal)]
         if array_column(table) is None:
             overrides = {**overrides, label: {"role": "label"}}
     with about(files), terminal.training() as report:
-        options: dict[str, Any] = {"target": target} if target else {}
         detector = kind(
             **options,
             alert_rate=alert_rate,
@@ -74,7 +86,10 @@ def fit(
             max_time=limit,
             random_state=seed,
             verbose=report,
-        ).fit(table)
+        ).fit(*given)
+    if supervised and not normal:
+        usual = detector.classes_[detector.normal_].tolist()
+        notices.append(f"without --normal the most frequent label, {usual[0]!r}, counts as normal")
     detector.save(output)
     promise = detector.calibration_.promised_share(detector.alert_rate)
     notices += detector.notices_
@@ -99,6 +114,37 @@ def fit(
                 "notices": notices,
             }
         )
+
+
+def _kind(model: str, supervised: bool) -> Any:
+    """The class of a model, with labels or without.
+
+    Raises:
+        DataError: if there is none of this name, or only one for the other case.
+    """
+    if supervised:
+        if model in MODELS and model not in CLASSIFIERS:
+            raise DataError(f"--model {model} learns without labels; leave --supervised out, or choose of {_listed()}")
+        return classifier_class(model)
+    if model in CLASSIFIERS and model not in MODELS:
+        raise DataError(f"--model {model} learns from labels; add --supervised and --label COLUMN")
+    return model_class(model)
+
+
+def _listed() -> str:
+    return ", ".join(CLASSIFIERS)
+
+
+def _check_supervised(label: str | None, target: list[str] | None) -> None:
+    """Refuses what does not go with --supervised.
+
+    Raises:
+        DataError: naming the flag that is missing or too much.
+    """
+    if label is None:
+        raise DataError("--label is missing: name the column that holds the labels to learn")
+    if target:
+        raise DataError("--target is for a density without labels; leave it or --supervised out")
 
 
 def _ended(stopped_by: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -11,9 +11,12 @@ from unwonted.cli.labels import about
 from unwonted.cli.options import Delimiter, Json, Quiet, SchemaFile
 from unwonted.cli.terminal import Terminal
 from unwonted.explain.wording import plain_number
-from unwonted.models import MODELS, model_class
+from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
 from unwonted.schema import Schema, profile, read_overrides
 from unwonted.sources import notices_of, read_table
+
+if TYPE_CHECKING:
+    from unwonted.artifact import Manifest
 
 __all__ = ["inspect", "models"]
 
@@ -38,11 +41,17 @@ def inspect(
 def models(*, quiet: Quiet = False, as_json: Json = False) -> None:
     """List the models that fit can train."""
     terminal = Terminal(quiet, as_json)
-    known = {name: (model_class(name).__doc__ or "").strip().splitlines()[0] for name in MODELS}
+    known = {name: _first_line(model_class(name)) for name in MODELS}
+    taught = {name: _first_line(classifier_class(name)) for name in CLASSIFIERS}
     if as_json:
-        terminal.json(known)
+        terminal.json({"without_labels": known, "supervised": taught})
     else:
         terminal.table(("model", "what it is"), known.items())
+        terminal.table(("model, --supervised", "what it is"), taught.items())
+
+
+def _first_line(of: type) -> str:
+    return (of.__doc__ or "").strip().splitlines()[0]
 
 
 def _is_model(path: Path) -> bool:
@@ -118,6 +127,7 @@ def _inspect_model(path: Path, terminal: Terminal) -> None:
     facts: dict[str, Any] = {
         "file": str(path),
         "model": manifest.model,
+        **_labels(manifest),
         "written_by": f"unwonted {manifest.package}, format {manifest.format}",
         **{f"training_{key}": value for key, value in manifest.summary.items()},
         "calibration_records": len(detector.calibration_.scores),
@@ -155,6 +165,15 @@ def _inspect_model(path: Path, terminal: Terminal) -> None:
     )
     others = [notice for notice in manifest.notices if notice not in manifest.schema.notices]
     terminal.lines(*(f"notice: {notice}" for notice in others))
+
+
+def _labels(manifest: "Manifest") -> dict[str, Any]:
+    """What a classifier tells apart."""
+    if manifest.labels is None:
+        return {}
+    values, normal = manifest.labels.values, manifest.labels.normal
+    usual = [str(value) for value, is_so in zip(values, normal, strict=True) if is_so]
+    return {"labels": ", ".join(map(str, values)), "normal": ", ".join(usual)}
 
 
 def _holds(row: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from cyclopts.validators import Number
 from unwonted.errors import DataError
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
 
 __all__ = [
     "Delimiter",
@@ -59,7 +59,7 @@ def above_zero(flag: str, number: int) -> None:
         raise DataError(f"{flag} {number}: give a number above zero")
 
 
-def loaded(path: Path, alert_rate: float | None) -> "Detector":
+def loaded(path: Path, alert_rate: float | None) -> "Estimator":
     """A model, for the device that is here and the rate asked for."""
     from unwonted.artifact import load
 

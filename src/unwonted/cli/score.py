@@ -43,7 +43,7 @@ def score(
     table = read_table(files, delimiter=delimiter, text=detector.schema_.text)
     with about(files):
         if output is not None:
-            scoring.added_names(table, explain)
+            scoring.added_names(table, explain, hasattr(detector, "classes_"))
         scored = scoring.score(detector, table)
     notices = [*notices_of(table), *scored.notices]
     rows = np.arange(table.num_rows) if top is None else scored.order[:top]

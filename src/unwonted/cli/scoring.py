@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
 
 from unwonted.arrays import array_column
 from unwonted.cli.terminal import Terminal
@@ -15,7 +16,7 @@ from unwonted.split import fingerprints
 from unwonted.words import count, percent, probability
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
     from unwonted.explain import Explanation
 
 __all__ = ["Scored", "added_names", "as_objects", "explained", "in_words", "score", "scored_table"]
@@ -27,16 +28,21 @@ FOUND_AGAIN = 0.5
 
 @dataclass(frozen=True)
 class Scored:
-    """Score, p-value and alert of each record; `order` has the strangest first."""
+    """Score, p-value and alert of each record; `order` has the strangest first.
+
+    A classifier's records have the class that is most probable, and how probable it is.
+    """
 
     scores: NDArray[np.float64]
     p_values: NDArray[np.float64]
     alerts: NDArray[np.bool_]
     order: NDArray[np.int64]
     notices: tuple[str, ...]
+    labels: NDArray[Any] | None = None
+    probabilities: NDArray[np.float64] | None = None
 
 
-def score(detector: "Detector", table: pa.Table) -> Scored:
+def score(detector: "Estimator", table: pa.Table) -> Scored:
     """Scores all records, and notices what a reader of the alerts should know."""
     records, notices = detector.schema_.select(table)
     scores = detector.anomaly_score(records)
@@ -51,16 +57,21 @@ def score(detector: "Detector", table: pa.Table) -> Scored:
             "these look like the records that the model learnt from: their share of alerts is no test of the alert rate"
         )
     order = np.lexsort((np.arange(len(scores)), -scores))
-    return Scored(scores, p_values, alerts, order, (*notices, *said))
+    told: tuple[NDArray[Any], ...] = ()
+    if isinstance(detector, ClassifierMixin):
+        probabilities = detector.predict_proba(records)
+        told = (detector.classes_[probabilities.argmax(1)], probabilities.max(1))
+    return Scored(scores, p_values, alerts, order, (*notices, *said), *told)
 
 
-def added_names(table: pa.Table, explain: int) -> list[str]:
-    """The names of the columns that a scored file adds.
+def added_names(table: pa.Table, explain: int, classes: bool = False) -> list[str]:
+    """The names of the columns that a scored file adds; with classes, two more.
 
     Raises:
         DataError: if the table has such a column already.
     """
     names = ["unwonted_score", "unwonted_p", "unwonted_alert"]
+    names += ["unwonted_label", "unwonted_probability"] if classes else []
     names += [f"unwonted_why_{i}" for i in range(1, explain + 1)]
     for name in names:
         if name in table.column_names:
@@ -69,7 +80,7 @@ def added_names(table: pa.Table, explain: int) -> list[str]:
 
 
 def explained(
-    detector: "Detector", table: pa.Table, rows: NDArray[np.int64], top: int, terminal: Terminal
+    detector: "Estimator", table: pa.Table, rows: NDArray[np.int64], top: int, terminal: Terminal
 ) -> list["Explanation"]:
     """Explanations of the given rows, in their order."""
     found: list[Explanation] = []
@@ -82,8 +93,10 @@ def scored_table(
     table: pa.Table, scored: Scored, rows: NDArray[np.int64], why: dict[int, "Explanation"], explain: int
 ) -> pa.Table:
     """The given rows with all their columns but arrays, and behind them score, p-value, alert and reasons."""
-    names = added_names(table, explain)
+    names = added_names(table, explain, scored.labels is not None)
     added: list[Any] = [scored.scores[rows], scored.p_values[rows], scored.alerts[rows]]
+    if scored.labels is not None and scored.probabilities is not None:
+        added += [scored.labels[rows], scored.probabilities[rows]]
     for i in range(explain):
         told = [why[row].reasons[i : i + 1] if row in why else () for row in rows.tolist()]
         added.append(pa.array([reasons[0].phrase if reasons else None for reasons in told], pa.string()))
@@ -133,7 +146,7 @@ def as_objects(findings: Sequence["Explanation"], rows: Sequence[int]) -> list[d
     ]
 
 
-def _seen_in_training(detector: "Detector", records: pa.Table) -> bool:
+def _seen_in_training(detector: "Estimator", records: pa.Table) -> bool:
     """Whether most of the training records that the model keeps are among these."""
     kept = np.unique(fingerprints(detector.exemplars_))
     return len(kept) > 0 and float(np.isin(kept, fingerprints(records)).mean()) > FOUND_AGAIN

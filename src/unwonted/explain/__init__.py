@@ -16,12 +16,12 @@ from unwonted.explain.reasons import Expected, Explanation, Picture, Reason
 from unwonted.models.base import ColumnModel, EnergyModel, Floats
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
 
 __all__ = ["Expected", "Explanation", "Picture", "Reason", "contributions", "explain"]
 
 
-def contributions(detector: "Detector", encoded: Encoded | Grids, evidence: Floats) -> tuple[Floats, Floats]:
+def contributions(detector: "Estimator", encoded: Encoded | Grids, evidence: Floats) -> tuple[Floats, Floats]:
     """What each column adds to the score, shape (n, columns), and what is left of it, shape (n,)."""
     model = detector.model_
     if isinstance(model, ColumnModel):
@@ -34,8 +34,8 @@ def contributions(detector: "Detector", encoded: Encoded | Grids, evidence: Floa
     return _by_column(model, cells), baseline
 
 
-def explain(detector: "Detector", records: pa.Table | Arrays, top: int) -> list[Explanation]:
-    """Explains selected records; see `Detector.explain`."""
+def explain(detector: "Estimator", records: pa.Table | Arrays, top: int) -> list[Explanation]:
+    """Explains selected records; see `Estimator.explain`."""
     if not records.num_rows:
         return []
     encoded = detector.encoder_.transform(records)
@@ -75,9 +75,10 @@ def explain(detector: "Detector", records: pa.Table | Arrays, top: int) -> list[
     ]
 
 
+@torch.no_grad()
 def _by_input(
     model: EnergyModel[Any],
-    detector: "Detector",
+    detector: "Estimator",
     encoded: Encoded | Grids,
     scores: Floats,
     near: NDArray[np.int64] | None,

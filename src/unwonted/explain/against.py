@@ -12,13 +12,13 @@ from unwonted.explain.wording import plain_number, seen
 from unwonted.models.base import Floats
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
 
 __all__ = ["cells", "columns", "pictures"]
 
 
 def columns(
-    detector: "Detector", records: pa.Table, near: NDArray[np.int64] | None, contributions: Floats, top: int
+    detector: "Estimator", records: pa.Table, near: NDArray[np.int64] | None, contributions: Floats, top: int
 ) -> list[tuple[Reason, ...]]:
     """For each record of a table its `top` columns by contribution."""
     encoder, exemplars = detector.encoder_, detector.exemplars_

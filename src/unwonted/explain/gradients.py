@@ -15,6 +15,7 @@ POINTS = 24
 ROWS = 64  # records at a time, each at all points
 
 
+@torch.no_grad()
 def integrated_gradients(model: EnergyModel[Any], batch: Batch, start: Tensor, scores: Floats) -> tuple[Floats, Floats]:
     """What each input contributes to the score of x, on the straight way from x₀ to it:
 
@@ -53,8 +54,7 @@ def _on_the_way(model: EnergyModel[Any], batch: Batch, start: Tensor, scores: Te
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(model.energy(here, batch).sum(), here)
         total += float(weight) * gradient.double()
-    with torch.no_grad():
-        left = model.energy(start.contiguous(), batch).double()
+    left = model.energy(start.contiguous(), batch).double()
     found = (apart.double() * total).flatten(1)
     lacking = scores - left - found.sum(1)
     size = found.abs()

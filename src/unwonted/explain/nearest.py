@@ -11,14 +11,14 @@ from unwonted.encode import Encoded
 from unwonted.explain.wording import plain_text
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
 
 __all__ = ["as_text", "nearest"]
 
 FARTHEST_PER_PART = 3.0  # what one column adds to the distance to an exemplar, at most
 
 
-def nearest(detector: "Detector", encoded: Encoded | Grids) -> NDArray[np.int64] | None:
+def nearest(detector: "Estimator", encoded: Encoded | Grids) -> NDArray[np.int64] | None:
     """For each record the exemplar with the least distance, shape (n,); None where none is kept.
 
     In tables the distance is the sum of the differences of scaled values, capped, and of outcomes; between sequences

@@ -1,18 +1,28 @@
-"""The registry of detectors: one line a model, read by the command line, the tests and the benchmarks."""
+"""The registry of models: one line each, read by the command line, the tests and the benchmarks."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from unwonted.classifier import Classifier
     from unwonted.detector import Detector
 
-__all__ = ["MODELS", "model_class"]
+__all__ = ["CLASSIFIERS", "MODELS", "classifier_class", "model_class"]
 
 MODELS = {
     "dmdn": ("unwonted.models.dmdn", "DMDN"),
     "dagmm": ("unwonted.models.dagmm", "DAGMM"),
     "dsebm": ("unwonted.models.dsebm", "DSEBM"),
 }
-"""Name to module and class; modules are imported when a model is asked for."""
+"""Detectors, which learn without labels: name to module and class; modules are imported when a model is asked for."""
+
+CLASSIFIERS = {
+    "dmdn": ("unwonted.models.dmdn_classifier", "DMDNClassifier"),
+    "transformer": ("unwonted.models.baselines", "TransformerClassifier"),
+    "tcn": ("unwonted.models.baselines", "TemporalCNNClassifier"),
+    "gru": ("unwonted.models.baselines", "GRUAttentionClassifier"),
+    "resnet1d": ("unwonted.models.baselines", "ResNet1DClassifier"),
+}
+"""Classifiers, which learn from labels."""
 
 
 def model_class(name: str) -> "type[Detector]":
@@ -21,11 +31,26 @@ def model_class(name: str) -> "type[Detector]":
     Raises:
         DataError: if there is none; the message lists those there are.
     """
+    found: type[Detector] = _found(name, MODELS)
+    return found
+
+
+def classifier_class(name: str) -> "type[Classifier]":
+    """The classifier class of a registered name.
+
+    Raises:
+        DataError: if there is none; the message lists those there are.
+    """
+    found: type[Classifier] = _found(name, CLASSIFIERS)
+    return found
+
+
+def _found(name: str, registry: dict[str, tuple[str, str]]) -> type:
     from importlib import import_module
 
     from unwonted.errors import check_choice
 
-    check_choice("model", name, MODELS)
-    module, attribute = MODELS[name]
-    found: type[Detector] = getattr(import_module(module), attribute)
+    check_choice("model", name, registry)
+    module, attribute = registry[name]
+    found: type = getattr(import_module(module), attribute)
     return found

@@ -1,6 +1,7 @@
 """What every model is to the rest of the package: a loss to train by, and a score from what it says of records."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -44,8 +45,8 @@ class Model(nn.Module, ABC, Generic[B]):
         """Keeps, after training, what the model needs of the training records themselves."""
         return
 
-    def settle(self, evidence: Floats) -> None:
-        """Fixes, after training, what the score needs to know of the evidence on held-out records."""
+    def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
+        """Fixes, after training, what the score needs to know of the evidence on held-out records, and of labels."""
         return
 
     @abstractmethod
@@ -139,22 +140,22 @@ class EnergyModel(Model[B]):
         return "the loss of a record is not finite; look for values out of all proportion"
 
 
-def in_padded_chunks(model: Model[Any], records: Batch, device: torch.device) -> Floats:
-    """The evidence on many records, finite, shape (n, ...).
+def in_padded_chunks(evidence: Callable[[B], Tensor], records: B, device: torch.device) -> Floats:
+    """The evidence of a model (or another function of a batch) on many records, finite, shape (n, ...).
 
     All chunks have one size, the last one padded: a record's figures depend on the record alone, to the bit.
     Chunks are shared out among threads, each of which computes on one core: the operations are too small to split.
     """
 
     @torch.no_grad()
-    def evidence(chunk: Batch) -> Tensor:
-        return model.evidence(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu()
+    def found_in(chunk: B) -> Tensor:
+        return evidence(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu()
 
     threads = torch.get_num_threads()
     chunks = list(records.chunks(CHUNK))
     try:
         with ThreadPoolExecutor(min(threads, len(chunks)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            found = torch.cat(list(pool.map(evidence, chunks))).double()
+            found = torch.cat(list(pool.map(found_in, chunks))).double()
     finally:
         torch.set_num_threads(threads)
     return found.nan_to_num(nan=FARTHEST, posinf=FARTHEST).numpy()

@@ -70,7 +70,8 @@ class DAGMM(Detector):
         hidden, code, components: Sizes of the layers from x to its code, of the code, and K; None for those of the
             preset or the table.
         floor: Least variance of a component, as a share of that of z.
-        alert_rate, schema, ignore, exemplars, device, max_time, random_state, verbose: See `Detector`.
+        alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
+            `Estimator`.
 
     Source: Zong et al. (2018), "Deep autoencoding Gaussian mixture model for unsupervised anomaly detection". Here z
     is standardised before the mixture, and x in units of its columns' root mean variance; see `GaussianAutoencoder`.
@@ -98,6 +99,8 @@ class DAGMM(Detector):
         exemplars: int = 1000,
         device: str = "auto",
         max_time: float | None = None,
+        optimiser: str = "adamw",
+        learning_rate: float | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | Callable[[Progress], None] = False,
     ) -> None:
@@ -108,6 +111,8 @@ class DAGMM(Detector):
             exemplars=exemplars,
             device=device,
             max_time=max_time,
+            optimiser=optimiser,
+            learning_rate=learning_rate,
             random_state=random_state,
             verbose=verbose,
         )

@@ -47,7 +47,8 @@ class DMDN(Detector):
         components: Gaussians a column, K.
         width, depth: Of the network; a width of None follows the number of records.
         memory: The most training records to keep for r, drawn at random; with 0 the surprise alone is the score.
-        alert_rate, schema, ignore, exemplars, device, max_time, random_state, verbose: See `Detector`.
+        alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
+            `Estimator`.
 
     Source: the DMDN paper (arXiv 2505.08220), equations 1 to 3.
 
@@ -73,6 +74,8 @@ class DMDN(Detector):
         exemplars: int = 1000,
         device: str = "auto",
         max_time: float | None = None,
+        optimiser: str = "adamw",
+        learning_rate: float | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | Callable[[Progress], None] = False,
     ) -> None:
@@ -83,6 +86,8 @@ class DMDN(Detector):
             exemplars=exemplars,
             device=device,
             max_time=max_time,
+            optimiser=optimiser,
+            learning_rate=learning_rate,
             random_state=random_state,
             verbose=verbose,
         )

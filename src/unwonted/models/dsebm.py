@@ -78,7 +78,8 @@ class DSEBM(Detector):
             1 in sequences and 2 in images.
         width: Of the energy's layers, of the state, or features of a whole image; None for 128, 32 and 256.
         depth: How many layers the energy of a table has.
-        alert_rate, schema, ignore, exemplars, device, max_time, random_state, verbose: See `Detector`.
+        alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
+            `Estimator`.
 
     Source: Zhai, Cheng, Lu and Zhang (2016), "Deep structured energy based models for anomaly detection".
 
@@ -104,6 +105,8 @@ class DSEBM(Detector):
         exemplars: int = 1000,
         device: str = "auto",
         max_time: float | None = None,
+        optimiser: str = "adamw",
+        learning_rate: float | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | Callable[[Progress], None] = False,
     ) -> None:
@@ -114,6 +117,8 @@ class DSEBM(Detector):
             exemplars=exemplars,
             device=device,
             max_time=max_time,
+            optimiser=optimiser,
+            learning_rate=learning_rate,
             random_state=random_state,
             verbose=verbose,
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
@@ -191,7 +192,7 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
         """Shape (n, 3): the score, then ‖x − x′‖² and the energy of the code alone, for `kinds`."""
         return torch.stack(self._told(self.read(batch)), 1)
 
-    def settle(self, evidence: Floats) -> None:
+    def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
         """Fixes what is usual of the reconstruction error and the code's energy: median and how far to the 95 % one."""
         middle, high = np.quantile(evidence[:, 1:], (0.5, RARE), axis=0)
         self.usual.copy_(torch.from_numpy(np.stack([middle, np.maximum(high - middle, LEAST_VARIANCE)])))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
@@ -50,6 +51,7 @@ class MaskedMixture(ColumnModel):
         targets: Columns to predict, in the order of the chain rule; none: every column given random others.
         standardise: Whether pooling centres and scales each column's surprise; never with targets.
         memory: How many training records to keep; 0 for none, as with targets or without standardising.
+        dropout: Of the network, for heads beside those of the density; the density itself is learnt without.
         seed: Of the weights, and of the contexts that scoring uses.
 
     Source: Bishop's mixture density network (1994) as in the DMDN paper, equations 1 to 3.
@@ -79,6 +81,7 @@ class MaskedMixture(ColumnModel):
         targets: Sequence[str] = (),
         standardise: bool = True,
         memory: int = 0,
+        dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -116,7 +119,7 @@ class MaskedMixture(ColumnModel):
         self.memory = Memory(encoder, memory) if memory else None
 
         with torch.random.fork_rng(devices=[]):
-            self.body = ResidualMLP(len(self.reading.owner), width, depth)
+            self.body = ResidualMLP(len(self.reading.owner), width, depth, dropout)
             self.outcome_head = nn.Linear(width, int(sizes.sum()))
             self.mixture_head = nn.Linear(width, max(1, int(valued.sum())) * 3 * components)
         initialise(self, generator)
@@ -166,7 +169,7 @@ class MaskedMixture(ColumnModel):
         if self.memory is not None:
             self.memory.remember(records, generator)
 
-    def settle(self, evidence: Floats) -> None:
+    def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
         if not self.standardise or len(evidence) < 2:
             return
         surprise = evidence[..., 0]

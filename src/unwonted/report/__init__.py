@@ -16,7 +16,7 @@ from unwonted.sources import as_table, atomic_write, check_output
 from unwonted.words import clean
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
 
 __all__ = ["build_report", "write_report"]
 
@@ -24,7 +24,7 @@ _LONGEST = 400  # characters of one value that are shown; the rest is cut with a
 
 
 def write_report(
-    detector: "Detector",
+    detector: "Estimator",
     table: Any,
     path: str | Path,
     labels: Sequence[Any] | None = None,
@@ -47,7 +47,7 @@ def write_report(
 
 
 def build_report(
-    detector: "Detector",
+    detector: "Estimator",
     table: Any,
     labels: Sequence[Any] | None = None,
     normal: Sequence[Any] | None = None,

@@ -20,7 +20,7 @@ from unwonted.schema import Schema, profile
 from unwonted.words import count, nats, number, percent, text_of
 
 if TYPE_CHECKING:
-    from unwonted.detector import Detector
+    from unwonted.estimator import Estimator
 
 __all__ = ["ColumnRow", "Content", "prepare"]
 
@@ -62,7 +62,7 @@ class Content:
 
 
 def prepare(
-    detector: "Detector",
+    detector: "Estimator",
     table: pa.Table,
     labels: Sequence[Any] | None,
     normal: Sequence[Any] | None,
@@ -137,7 +137,7 @@ def _headline(n: int, alerts: int) -> str:
 
 
 def _summary(
-    detector: "Detector", threshold: float, scores: NDArray[np.float64], p_values: NDArray[np.float64]
+    detector: "Estimator", threshold: float, scores: NDArray[np.float64], p_values: NDArray[np.float64]
 ) -> tuple[str, ...]:
     """The two or three sentences under the headline."""
     held, summary = len(detector.calibration_.scores), detector.summary_
@@ -160,7 +160,7 @@ def _summary(
     )
 
 
-def _context(detector: "Detector", table: pa.Table) -> list[str]:
+def _context(detector: "Estimator", table: pa.Table) -> list[str]:
     """Columns that are no features yet tell a reader who, when or which record it was."""
     present = set(table.column_names) - set(detector.columns_)
     return [column.name for column in detector.schema_.columns if column.name in present][:4]
@@ -179,7 +179,7 @@ def _facts(summary: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((number(round(float(summary[key]), 1)), told) for key, told in wanted if summary.get(key) is not None)
 
 
-def _columns(detector: "Detector", table: pa.Table) -> tuple[ColumnRow, ...]:
+def _columns(detector: "Estimator", table: pa.Table) -> tuple[ColumnRow, ...]:
     schema, n = detector.schema_, max(1, table.num_rows)
     present = tuple(column for column in schema.columns if column.name in table.column_names)
     seen = {row["name"]: row for row in profile(table, Schema(present))}

@@ -1,0 +1,118 @@
+"""The network of DMDNClassifier: one body, a head for the label, and the density of behaviour."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from unwonted.density import mixture_log_density
+from unwonted.encode import Encoded, Encoder
+from unwonted.labels import UNLABELLED, Labelled
+from unwonted.models.base import Floats
+from unwonted.models.label_model import LabelModel
+from unwonted.models.masked_mixture import MaskedMixture
+from unwonted.nets import initialise
+
+__all__ = ["HEADS", "LabelledMixture"]
+
+HEADS = ("categorical", "mixture")
+LEAST_SCALE = 0.1  # of a Gaussian over labels, which are 1 apart
+
+
+class LabelledMixture(LabelModel):
+    """p(label | x) and p(hidden columns | visible columns) from one network.
+
+    The body reads the record whole for the label, with the values that are frequent beside, and with columns hidden for
+    the density (see `MaskedMixture`). The loss of a record is
+
+        −log p(label | x)  +  w(x) · mean over hidden columns of −log p(column | visible),
+
+    the first term for labelled records, with w = 1 for those labelled normal, 0 for those labelled otherwise, and
+    P(normal | x), as the network sees it, for unlabelled ones.
+
+    Args:
+        encoder: The parts.
+        normal: Which classes mean normal.
+        width, depth, components, dropout: Of the network.
+        head: "categorical", or "mixture" for Gaussians over the label as a number: the place of the class among all,
+            P(c | x) = p(c | x) / Σ p(c′ | x) with p(y | x) = Σ_k π_k(x) N(y; μ_k(x), σ_k²(x)).
+        seed: Of the weights, and of the contexts of the density.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        normal: Sequence[bool],
+        *,
+        width: int,
+        depth: int,
+        components: int,
+        dropout: float,
+        head: str,
+        seed: int,
+    ) -> None:
+        super().__init__(encoder, normal)
+        self.architecture = {"width": width, "depth": depth, "components": components, "dropout": dropout}
+        generator = Generator().manual_seed(seed)
+        self.density = MaskedMixture(
+            encoder, width=width, depth=depth, components=components, dropout=dropout, seed=seed
+        )
+        self.of_mixture, self.components = head == "mixture", components
+        outputs = 3 * components if self.of_mixture else len(normal)
+        with torch.random.fork_rng(devices=[]):
+            self.of_values = nn.Linear(len(self.values.owner), width, bias=False)
+            self.head = nn.Linear(width, outputs)
+        for layer in (self.of_values, self.head):
+            initialise(layer, generator)
+        self.values.start(generator)
+        if self.of_mixture:
+            self._start_apart(len(normal))
+
+    def loss(self, batch: Encoded, generator: Generator) -> Tensor:
+        """Of the label, and of the density in proportion to how surely a record is normal."""
+        assert isinstance(batch, Labelled)
+        logits = self._drawn(batch, generator)
+        unlabelled = batch.labels == UNLABELLED
+        sure = torch.where(unlabelled, logits.detach().softmax(1)[:, self.normal].sum(1), 1.0)
+        rarity = self.density.loss(batch, generator) * sure * batch.density_weight
+        return self.label_loss(batch, logits) + rarity
+
+    def label_loss(self, batch: Labelled, logits: Tensor) -> Tensor:
+        if not self.of_mixture:
+            return super().label_loss(batch, logits)
+        nats = -logits.gather(1, batch.labels.clamp(min=0)[:, None]).squeeze(1)
+        return nats * batch.label_weight
+
+    def logits(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        read, values = x.tensor_split([len(self.reading.owner)], 1)
+        body = self.density.body
+        h = self.head(body.beyond_first(body.first(read) + self.of_values(values), generator))
+        found: Tensor = self._log_densities(h) if self.of_mixture else h
+        return found
+
+    def evidence(self, batch: Encoded) -> Tensor:
+        """The logits, and behind them what the density's score rests on, shape (n, classes + columns)."""
+        return torch.cat([super().evidence(batch), self.density.evidence(batch).flatten(1)], 1)
+
+    def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
+        """The temperature, and what is usual of each column's surprise among normal records."""
+        super().settle(evidence, labels)
+        assert labels is not None
+        ordinary = (labels != UNLABELLED) & self.normal.cpu().numpy()[labels]
+        if ordinary.sum() > 1:
+            self.density.settle(evidence[ordinary][:, len(self.normal) :, None])
+
+    def _log_densities(self, h: Tensor) -> Tensor:
+        """log p(y | x) at each class, shape (n, classes)."""
+        log_weights, means, log_scales = h.view(len(h), 3, 1, self.components).unbind(1)
+        scales = LEAST_SCALE + functional.softplus(log_scales)
+        y = torch.arange(len(self.normal), dtype=h.dtype, device=h.device).expand(len(h), -1)
+        return mixture_log_density(y, log_weights.log_softmax(-1), means, scales)
+
+    def _start_apart(self, classes: int) -> None:
+        """Spreads the Gaussians over the labels."""
+        with torch.no_grad():
+            self.head.bias.view(3, self.components)[1] = torch.linspace(0, classes - 1, self.components)

@@ -1,0 +1,23 @@
+"""The networks, and how they start."""
+
+from unwonted.nets.dense import MLP, ResidualMLP
+from unwonted.nets.recurrent import AttentiveGRU
+from unwonted.nets.resnet import ResNet1D
+from unwonted.nets.starting import dropped, initialise, initialise_for_tanh, register_derived
+from unwonted.nets.temporal import TemporalCNN
+from unwonted.nets.tokens import ColumnTokens
+from unwonted.nets.transformer import TransformerEncoder
+
+__all__ = [
+    "MLP",
+    "AttentiveGRU",
+    "ColumnTokens",
+    "ResNet1D",
+    "ResidualMLP",
+    "TemporalCNN",
+    "TransformerEncoder",
+    "dropped",
+    "initialise",
+    "initialise_for_tanh",
+    "register_derived",
+]

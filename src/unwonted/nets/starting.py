@@ -1,0 +1,51 @@
+"""How networks start and what they draw: every random number from a generator of the caller's."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
+
+__all__ = ["dropped", "initialise", "initialise_for_tanh", "register_derived"]
+
+
+def dropped(x: Tensor, share: float, generator: Generator | None) -> Tensor:
+    """x with a share of its numbers set to 0 and the others scaled up to make good for it; x without a generator."""
+    if generator is None or not share:
+        return x
+    kept = torch.rand(x.shape, generator=generator) >= share
+    return x * kept.to(x) / (1 - share)
+
+
+def register_derived(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Gives a module buffers that are not saved with it: they follow from its arguments or from what is saved."""
+    for name, tensor in tensors.items():
+        module.register_buffer(name, tensor, persistent=False)
+
+
+def initialise(network: nn.Module, generator: Generator) -> None:
+    """Draws the weights and biases of all linear and convolutional layers from U(−1/√fan_in, 1/√fan_in)."""
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
+                bound = 1 / math.sqrt(max(1, layer.weight[:1].numel()))
+                drawn = torch.empty_like(layer.weight).uniform_(-bound, bound, generator=generator)
+                if is_parametrized(layer):  # its weight is a function of other parameters, and has an inverse
+                    layer.weight = drawn
+                else:
+                    layer.weight.copy_(drawn)
+                if layer.bias is not None:
+                    layer.bias.uniform_(-bound, bound, generator=generator)
+
+
+def initialise_for_tanh(network: nn.Module, generator: Generator) -> None:
+    """Draws the weights of all linear layers from N(0, 2/(fan_in + fan_out)); biases are 0.
+
+    Source: Glorot and Bengio (2010).
+    """
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, nn.Linear):
+                layer.weight.normal_(0, math.sqrt(2 / (layer.in_features + layer.out_features)), generator=generator)
+                layer.bias.zero_()
