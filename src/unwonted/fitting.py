@@ -50,7 +50,8 @@ class Fitting:
 
     def by_split(self) -> None:
         """Train, validation and calibration part; the usual way."""
-        split = split_rows(self.records, self.rng, self._strata())
+        calibrating = None if self.labels is None else self.labels.is_normal
+        split = split_rows(self.records, self.rng, self._strata(), calibrating)
         self.train_rows = split.train
         self.encoder, self.model, self.history = self._trained(split.train, split.validation)
         self._settle(self._evidence(self.model, self.encoder, split.validation), split.validation)

@@ -46,21 +46,26 @@ def fingerprints(table: pa.Table | Arrays) -> NDArray[np.uint64]:
     return mixed
 
 
-def split_rows(table: pa.Table | Arrays, rng: np.random.Generator, strata: Rows | None = None) -> Split:
+def split_rows(
+    table: pa.Table | Arrays,
+    rng: np.random.Generator,
+    strata: Rows | None = None,
+    calibrating: NDArray[np.bool_] | None = None,
+) -> Split:
     """Train, validation and calibration rows; equal records fall into the same part.
 
     Where a few records make up most of the table, no such parts exist: what a part then lacks of half its size is
     filled with single rows. With strata, a number for each row, each of them is shared out in this way; equal records
-    count to the highest of theirs.
+    count to the highest of theirs. Strata without a calibrating row have no calibration part.
     """
     groups = _groups(table, rng)
     if strata is not None:
-        splits = [_parts(of_one, rng, least=0) for of_one in _by_stratum(groups, strata)]
+        splits = [_parts(of_one, rng, 0, calibrating) for of_one in _by_stratum(groups, strata)]
         found = [[getattr(split, part) for split in splits] for part in ("train", "validation", "calibration")]
         parts = [np.sort(np.concatenate(rows)) for rows in found]
         if all(map(len, parts)):
             return Split(*parts)
-    return _parts(groups, rng, least=1)
+    return _parts(groups, rng, 1)
 
 
 def _by_stratum(groups: list[Rows], strata: Rows) -> list[list[Rows]]:
@@ -71,11 +76,14 @@ def _by_stratum(groups: list[Rows], strata: Rows) -> list[list[Rows]]:
     return [found[stratum] for stratum in sorted(found)]
 
 
-def _parts(groups: list[Rows], rng: np.random.Generator, least: int) -> Split:
+def _parts(
+    groups: list[Rows], rng: np.random.Generator, least: int, calibrating: NDArray[np.bool_] | None = None
+) -> Split:
     """Shares out groups of rows; each part gets so many at least."""
     n = sum(map(len, groups))
+    share = CALIBRATION_SHARE if calibrating is None or any(calibrating[rows].any() for rows in groups) else 0.0
     sizes = [
-        min(CALIBRATION_MOST, max(least, round(CALIBRATION_SHARE * n))),
+        min(CALIBRATION_MOST, max(least, round(share * n))),
         min(VALIDATION_MOST, max(least, round(VALIDATION_SHARE * n))),
     ]
     room = list(sizes)

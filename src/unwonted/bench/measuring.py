@@ -6,8 +6,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +17,20 @@ from unwonted.datasets import Dataset
 from unwonted.datasets.problem import some_of, take
 from unwonted.metrics import detection_by_category, evaluate
 
-__all__ = ["HELD_OUT", "Job", "Load", "Row", "at_anomaly_ratio", "jobs", "mean_sd", "measure", "scores"]
+__all__ = [
+    "HELD_OUT",
+    "Job",
+    "Load",
+    "Row",
+    "Work",
+    "at_anomaly_ratio",
+    "jobs",
+    "mean_sd",
+    "measure",
+    "origin",
+    "peak_mb",
+    "scores",
+]
 
 Row = dict[str, Any]
 Load = Callable[[int], Dataset]
@@ -25,14 +39,42 @@ HELD_OUT = 10_000
 """The most ordinary test records whose mean loss is a held-out objective."""
 
 
+class Work(Protocol):
+    """What can be run: small enough to travel to another process."""
+
+    @property
+    def what(self) -> str:
+        """What makes two runs the same, but for the code."""
+
+    def perform(self) -> Row:
+        """Runs it here and now; a failure is a row with an `error`."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """One method on one data set with one seed; small enough to travel to another process."""
+    """One method on one data set with one seed."""
 
     table: str
     load: Load
     method: Method
     seed: int
+
+    @property
+    def what(self) -> str:
+        """Data, method and seed."""
+        twin = "twin" * self.method.untrained
+        return f"{self.table} {origin(self.load)} | {self.method.name} {origin(self.method.make)}{twin} | {self.seed}"
+
+    def perform(self) -> Row:
+        """See `measure`."""
+        return measure(self)
+
+
+def origin(make: Callable[..., Any]) -> str:
+    """What a function at the top of a module is, with the arguments bound to it."""
+    if isinstance(make, partial):
+        return f"{origin(make.func)}{make.args}{make.keywords}"
+    return f"{make.__module__}.{make.__qualname__}"
 
 
 def jobs(tables: Mapping[str, Load], methods: Iterable[Method], seeds: int, fixed: bool = False) -> list[Job]:
@@ -71,7 +113,7 @@ def measure(job: Job) -> Row:
     try:
         scorer = job.method.make(job.seed)
         score, fit_seconds, score_seconds = scores(data, scorer)
-        peak_mb = _peak_mb()
+        peak = peak_mb()
         both = _both(data, scorer, job.seed) if job.method.untrained else {}
     except Exception as error:  # a peer may raise anything; hours of other results must not be lost with it
         return row | {"error": f"{type(error).__name__}: {error}"}
@@ -80,7 +122,7 @@ def measure(job: Job) -> Row:
     row |= {"oracle": at_anomaly_ratio(score, data.is_anomaly)}
     if data.categories is not None:
         row["by_category"] = detection_by_category(alerts, score, list(data.categories), ~data.is_anomaly)
-    row |= {"fit_seconds": fit_seconds, "score_seconds": score_seconds, "peak_mb": peak_mb}
+    row |= {"fit_seconds": fit_seconds, "score_seconds": score_seconds, "peak_mb": peak}
     return row | {"scores_sha256": hashlib.sha256(score.tobytes()).hexdigest()} | both
 
 
@@ -119,7 +161,8 @@ def at_anomaly_ratio(score: np.ndarray, is_anomaly: np.ndarray) -> Row:
     return {key: found[key] for key in ("precision", "recall", "f1", "confusion")}
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """The most memory that this process has held so far, in MB."""
     # On Linux ru_maxrss is inherited from the process that spawned this one, so it says nothing of a child
     # smaller than its parent; the kernel's high-water mark starts anew with the new program.
     status = Path("/proc/self/status")

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from functools import partial
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import msgspec
 
 import unwonted
-from unwonted.bench.measuring import Job, Row, measure
+from unwonted.bench.measuring import Row, Work
 from unwonted.errors import DataError
 from unwonted.sources import atomic_write
 
@@ -27,11 +26,11 @@ Progress = Callable[[int, int, str], None]
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _PACKAGES = ("unwonted", "torch", "scikit-learn", "pyod", "numpy", "pyarrow")
-_MEASURING = ("loads.py", "matrix.py", "measuring.py", "ours.py", "peers.py")
+_MEASURING = ("learners.py", "loads.py", "matrix.py", "measuring.py", "ours.py", "peers.py", "teaching.py")
 
 
 def run(
-    work: Sequence[Job],
+    work: Sequence[Work],
     *,
     workers: int,
     threads: int,
@@ -57,7 +56,7 @@ def run(
         _threads(threads),
         ProcessPoolExecutor(workers, mp_context=get_context("spawn"), max_tasks_per_child=tasks) as pool,
     ):
-        futures = {pool.submit(measure, job): index for index, job in enumerate(work) if index not in rows}
+        futures = {pool.submit(_perform, job): index for index, job in enumerate(work) if index not in rows}
         for future in as_completed(futures):
             row = rows[futures[future]] = future.result()
             if not fresh:
@@ -67,6 +66,10 @@ def run(
                 done = len(rows) - len(work) + len(futures)
                 progress(done, len(futures), f"{row['table']}, {row['method']}, seed {row['seed']}")
     return [rows[index] for index in range(len(work))]
+
+
+def _perform(job: Work) -> Row:
+    return job.perform()
 
 
 class Kept:
@@ -96,26 +99,18 @@ class Kept:
                 continue
             self.rows[key] = row
 
-    def key(self, job: Job, threads: int, fresh: bool) -> str:
+    def key(self, job: Work, threads: int, fresh: bool) -> str:
         """What makes two runs the same."""
         if self.file is None:
             return ""
-        method = f"{job.method.name} {_origin(job.method.make)}{' twin' * job.method.untrained}"
         how = f"{threads}{' alone' * fresh}"
-        return f"{job.table} {_origin(job.load)} | {method} | {job.seed} | {how} | {self.code}"
+        return f"{job.what} | {how} | {self.code}"
 
     def add(self, key: str, row: Row) -> None:
         """Keeps a row, unless it failed."""
         if self.file is not None and "error" not in row:
             with self.file.open("ab") as file:
                 file.write(b"\n" + msgspec.json.encode((key, row)) + b"\n")
-
-
-def _origin(make: Callable[..., Any]) -> str:
-    """What a function at the top of a module is, with the arguments bound to it."""
-    if isinstance(make, partial):
-        return f"{_origin(make.func)}{make.args}{make.keywords}"
-    return f"{make.__module__}.{make.__qualname__}"
 
 
 def fingerprint() -> str:

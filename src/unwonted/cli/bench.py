@@ -3,7 +3,7 @@
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -20,6 +20,7 @@ Seeds = Annotated[int, Parameter(help="How many seeds, from 0 on.")]
 OwnSeeds = Annotated[
     int | None, Parameter(help="How many seeds, from 0 on; else five on large sets, ten on small ones.")
 ]
+Quick = Annotated[bool, Parameter(negative=(), help="Two minutes, to see that all runs; figures mean nothing.")]
 Sets = Annotated[list[str] | None, Parameter(help="Data set to run; give the flag again for more.")]
 
 
@@ -68,11 +69,51 @@ def dsebm(
     _run("dsebm", output, seeds, quiet, as_json, only=only)
 
 
-def _run(name: str, output: Path, seeds: int | None, quiet: bool, as_json: bool, **chosen: list[str] | None) -> None:
+@bench.command
+def table1(
+    *,
+    output: Folder = Path("benchmarks"),
+    seeds: OwnSeeds = None,
+    only: Sets = None,
+    quick: Quick = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The DMDN paper's Table 1 on UNSW-NB15, with few labels and none; NSL-KDD and KDD Cup 1999."""
+    _run("table1", output, seeds, quiet, as_json, only=only, quick=quick)
+
+
+@bench.command
+def optimizers(
+    *,
+    output: Folder = Path("benchmarks"),
+    seeds: Seeds = 5,
+    quick: Quick = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The DMDN paper's Figure 2: five optimisers on one network, each with a search of its rate."""
+    _run("optimizers", output, seeds, quiet, as_json, quick=quick)
+
+
+@bench.command
+def curves(
+    *,
+    output: Folder = Path("benchmarks"),
+    seeds: Seeds = 3,
+    quick: Quick = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """The DMDN paper's Figure 3: training and validation loss by epoch."""
+    _run("curves", output, seeds, quiet, as_json, quick=quick)
+
+
+def _run(name: str, output: Path, seeds: int | None, quiet: bool, as_json: bool, **chosen: Any) -> None:
     """Runs a benchmark, the module of this name, and prints its page or its results."""
     if seeds is not None:
         above_zero("--seeds", seeds)
-    if find_spec("pyod") is None:
+    if find_spec("pyod") is None or find_spec("xgboost") is None:
         raise DataError("the peers to compare with are not installed; run pip install 'unwonted[bench]'")
     if output.exists() and not output.is_dir():
         raise DataError(f"{output}: is a file; give a folder with --output")

@@ -20,6 +20,7 @@ __all__ = [
     "NSL_KDD",
     "SHA256",
     "SHOPPERS",
+    "UNSW_PART",
     "UNSW_TEST",
     "UNSW_TRAIN",
     "arrays",
@@ -60,6 +61,7 @@ _ADBENCH = {
 ADBENCH = {int(name.split("_", 1)[0]): name for name in _ADBENCH}
 """ADBench's classical tables by their number."""
 
+UNSW_PART = "unsw-nb15/unsw_nb15_part82332.parquet"
 UNSW_TRAIN = "unsw-nb15/unsw_nb15_oneclass_train_56000.parquet"
 UNSW_TEST = "unsw-nb15/unsw_nb15_oneclass_test_82332.parquet"
 NSL_KDD = "nsl-kdd/nsl_kdd_train_plus.parquet"
@@ -69,6 +71,7 @@ ARRHYTHMIA = "arrhythmia/arrhythmia.npz"
 MNIST = "mnist/mnist.npz"
 NATOPS = "natops/natops.npz"
 SHA256 = {
+    UNSW_PART: "712f1e6cdd709abcf4978751b278be9f1904c6735f1c8ceada6c095f85f8bdf2",
     UNSW_TRAIN: "8de4502b4a962cc49ee05646bcf0e8325bda85af3ff4ed657c6c6757279e61bf",
     UNSW_TEST: "4dfbde38715834ccffe6ec0f281902ab80afaec329140ca266f5c82b256eccfc",
     NSL_KDD: "8d90e128a7ca56ac982edbb8e7cde2703197394b5740b99090d957c4aae1987b",

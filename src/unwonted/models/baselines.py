@@ -18,8 +18,8 @@ from unwonted.train import Plan, Progress, steps_for
 
 __all__ = ["GRUAttentionClassifier", "ResNet1DClassifier", "TemporalCNNClassifier", "TransformerClassifier"]
 
-STEPS, FEWEST_STEPS, MOST_STEPS = 12, 100, 4000
-BATCH = 512
+STEPS, FEWEST_STEPS, MOST_STEPS = 8, 100, 4000
+BATCH = 256
 HEADS, KERNEL, DENSE = 4, 3, 64
 
 
@@ -141,12 +141,12 @@ class GRUAttentionClassifier(TokenClassifier):
 
 
 class ResNet1DClassifier(TokenClassifier):
-    """Residual convolutional network over column tokens: three stages of 32, 64 and 128 channels, a dense layer of 64.
+    """Residual convolutional network over column tokens: three stages of 16, 32 and 64 channels, a dense layer.
 
     Source: `ResNet1D`; in the DMDN paper's table "ResNet1D + Dense Head".
     """
 
-    sizes = Sizes(width=32, depth=3, dropout=0.1, rate=2e-3)
+    sizes = Sizes(width=16, depth=3, dropout=0.1, rate=2e-3)
 
     def _network(self, width: int, depth: int, dropout: float) -> tuple[nn.Module, int]:
         return ResNet1D(width, depth, DENSE, dropout), DENSE

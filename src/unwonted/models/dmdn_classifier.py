@@ -17,8 +17,8 @@ __all__ = ["DMDNClassifier"]
 
 Floats = NDArray[np.float64]
 
-STEPS, FEWEST_STEPS, MOST_STEPS = 12, 100, 4000
-BATCH, RATE = 512, 2e-3
+STEPS, FEWEST_STEPS, MOST_STEPS = 8, 100, 4000
+BATCH, RATE = 256, 2e-3
 WIDTHS = {300: 64, 3000: 128}  # below so many training records
 WIDEST = 256
 

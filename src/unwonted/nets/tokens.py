@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor, nn
 
+from unwonted.nets.starting import register_derived
+
 __all__ = ["ColumnTokens"]
 
 
@@ -20,11 +22,14 @@ class ColumnTokens(nn.Module):
     Source: the feature tokenizer of Gorishniy et al. (2021), for columns of several inputs each.
     """
 
+    order: Tensor
+
     def __init__(self, owner: Sequence[int], width: int) -> None:
         super().__init__()
         places = torch.tensor(owner)
         self.columns = int(places.max()) + 1
-        self.places = [(places == column).nonzero().flatten() for column in range(self.columns)]
+        self.ends = torch.bincount(places, minlength=self.columns).cumsum(0)[:-1].tolist()
+        register_derived(self, {"order": places.argsort(stable=True)})
         self.weight = nn.Parameter(torch.empty(len(places), width))
         self.bias = nn.Parameter(torch.empty(self.columns, width))
 
@@ -36,5 +41,6 @@ class ColumnTokens(nn.Module):
                 weights.uniform_(-bound, bound, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = [x[:, mine] @ self.weight[mine] for mine in self.places]
+        inputs, weights = x[:, self.order].tensor_split(self.ends, 1), self.weight.tensor_split(self.ends)
+        tokens = [mine @ weight for mine, weight in zip(inputs, weights, strict=True)]
         return torch.stack(tokens, 1) + self.bias

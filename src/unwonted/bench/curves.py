@@ -1,0 +1,76 @@
+"""The DMDN paper's Figure 3, training and validation loss by epoch: `unwonted bench curves`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unwonted.bench import drawing, learners, lessons, tables
+from unwonted.bench.running import Kept, Progress, command, environment, write
+from unwonted.bench.running import run as run_jobs
+from unwonted.bench.teaching import Lesson
+
+__all__ = ["page", "run"]
+
+
+def run(
+    out: Path, seeds: int = 3, progress: Progress | None = None, quick: bool = False, figures: Path = Path("docs")
+) -> dict[str, Any]:
+    """Runs the benchmark and writes `curves.json`, `curves.md` and `docs/curves.svg`.
+
+    Args:
+        out: Folder for the results; `benchmarks` in the repository.
+        seeds: How many seeds.
+        progress: Called after each job as (done, total, text).
+        quick: One seed on 3,000 records: a look at whether all runs.
+        figures: Folder for the figure.
+
+    Returns:
+        What `curves.json` holds: environment and rows.
+    """
+    load = lessons.small if quick else lessons.unsw
+    work = [
+        Lesson("UNSW-NB15", load, learner.at(), seed)
+        for learner in (learners.dmdn, *learners.BASELINES)
+        for seed in range(1 if quick else seeds)
+    ]
+    rows = run_jobs(work, workers=2, threads=1, fresh=False, kept=Kept(out), progress=progress)
+    results = environment(command("curves", seeds) + " --quick" * quick) | {"rows": rows}
+    write(out / "curves.json", results, page(results))
+    histories = {method: [row["history"] for row in of] for method, of in tables.by_method(rows).items()}
+    drawing.loss_curves(histories, figures / "curves.svg")
+    return results
+
+
+def page(results: Mapping[str, Any]) -> str:
+    """Losses at the start, the best and the end of training, and how far apart they lie."""
+    lines = []
+    for method, rows in tables.by_method(results["rows"]).items():
+        facts = [_facts(row["history"]) for row in rows]
+        keys = ("first", "train", "validation", "gap", "best", "epochs")
+        lines.append([method, *(tables.figure(facts, key, form=".3f" if key in keys[:4] else ".1f") for key in keys)])
+    head = ["network", "first validation loss", "last training loss", "last validation loss", "gap", "best epoch"]
+    return tables.page(
+        "Loss by epoch",
+        results,
+        [
+            "UNSW-NB15, 70 % of the flows to train, default settings. Training loss is the mean over the epoch, with "
+            "dropout and noise, validation loss without; DMDN's holds the density's nats beside those of the label. "
+            "The weights of the best epoch are kept.",
+            "![Training and validation loss by epoch](../docs/curves.svg)",
+            tables.markdown([*head, "epochs"], lines),
+            "The paper finds that both losses fall steadily and the validation loss is flat after the tenth epoch.",
+            tables.failures(results["rows"]),
+        ],
+    )
+
+
+def _facts(history: Mapping[str, list[float]]) -> dict[str, float]:
+    train, validation = history["train"], history["validation"]
+    return {
+        "first": validation[0],
+        "train": train[-1],
+        "validation": validation[-1],
+        "gap": validation[-1] - train[-1],
+        "best": float(validation.index(min(validation)) + 1),
+        "epochs": float(len(validation)),
+    }

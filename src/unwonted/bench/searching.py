@@ -1,0 +1,43 @@
+"""The search of settings: as many trials of the same settings for every network, judged on training records alone."""
+
+from collections.abc import Sequence
+
+from unwonted.bench.learners import Learner, dmdn_literal
+from unwonted.bench.measuring import Row
+from unwonted.bench.running import Kept, Progress
+from unwonted.bench.running import run as run_jobs
+from unwonted.bench.teaching import LoadLabelled, Trial
+
+__all__ = ["SETTINGS", "search"]
+
+SETTINGS = [{"learning_rate": rate, "dropout": dropout} for rate in (1e-3, 3e-3) for dropout in (0.1, 0.3)]
+QUICK_ROWS = 1000
+
+
+def search(
+    networks: Sequence[Learner], load: LoadLabelled, kept: Kept, progress: Progress | None, quick: bool = False
+) -> tuple[dict[str, Learner], list[Row]]:
+    """Each network with the best of the settings, by name, and the rows of all trials.
+
+    Args:
+        networks: What is searched.
+        load: The problem; seed 0 of its training records is used.
+        kept: Rows of earlier runs.
+        progress: Called after each trial.
+        quick: Two settings on few records.
+    """
+    settings = SETTINGS[:2] if quick else SETTINGS
+    work = [
+        Trial("trial", load, network.at(**each), 0, *([QUICK_ROWS] if quick else []))
+        for network in networks
+        for each in settings
+    ]
+    rows = run_jobs(work, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
+    found = {}
+    for network in networks:
+        mine = [row for row in rows if row["method"] == network.name and "error" not in row]
+        best = min(mine, key=lambda row: row["nats"])["settings"] if mine else {}
+        found[network.name] = network.at(**best)
+        if network.name == "DMDN":
+            found[dmdn_literal.name] = dmdn_literal.at(**best)
+    return found, rows
