@@ -10,16 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from unwonted.checks import CHECKS, Subject, ordinary_records, strange_records
-from unwonted.models import MODELS, model_class
+from unwonted.checks import CHECKS, CLASSIFIER_CHECKS, Pupil, Subject, ordinary_records, strange_records
+from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
 
 SKLEARN = """
 import json, sys, warnings
 from sklearn.utils.estimator_checks import check_estimator
-from unwonted.models import model_class
+from unwonted.models import classifier_class, model_class
 
 warnings.simplefilter("ignore")
-results = check_estimator(model_class(sys.argv[1])(), on_skip=None, on_fail=None)
+find = {"model": model_class, "classifier": classifier_class}[sys.argv[1]]
+results = check_estimator(find(sys.argv[2])(), on_skip=None, on_fail=None)
 print(json.dumps([[entry["check_name"], entry["status"], repr(entry["exception"])] for entry in results]))
 """
 
@@ -34,11 +35,23 @@ def test_contract(subject: Subject, check: Callable[[Subject], None]) -> None:
     check(subject)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_every_check_of_scikit_learn_passes(name: str) -> None:
+@pytest.fixture(scope="module", params=CLASSIFIERS)
+def pupil(request: pytest.FixtureRequest) -> Pupil:
+    return Pupil(classifier_class(request.param))
+
+
+@pytest.mark.parametrize("check", CLASSIFIER_CHECKS, ids=lambda check: check.__name__)
+def test_contract_of_classifiers(pupil: Pupil, check: Callable[[Subject], None]) -> None:
+    check(pupil)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [*(("model", name) for name in MODELS), *(("classifier", name) for name in CLASSIFIERS)]
+)
+def test_every_check_of_scikit_learn_passes(kind: str, name: str) -> None:
     # In a process of its own: SciPy reads the variable once, when it is imported.
     run = subprocess.run(
-        [sys.executable, "-c", SKLEARN, name],
+        [sys.executable, "-c", SKLEARN, kind, name],
         # Fits of a few records: threads would wait for one another.
         env={**os.environ, "SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,

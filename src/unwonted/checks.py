@@ -18,11 +18,25 @@ from sklearn.metrics import roc_auc_score
 
 from unwonted.artifact import load
 from unwonted.calibrate import Calibration
+from unwonted.classifier import Classifier
 from unwonted.detector import Detector
 from unwonted.errors import DataError
+from unwonted.estimator import Estimator
+from unwonted.labels import Labels
 from unwonted.models.base import ColumnModel
 
-__all__ = ["CHECKS", "Subject", "check_detector", "ordinary_records", "state", "strange_records"]
+__all__ = [
+    "CHECKS",
+    "CLASSIFIER_CHECKS",
+    "Pupil",
+    "Subject",
+    "check_classifier",
+    "check_detector",
+    "labelled_records",
+    "ordinary_records",
+    "state",
+    "strange_records",
+]
 
 Floats = NDArray[np.float64]
 
@@ -75,6 +89,15 @@ def _records(
     )
 
 
+def labelled_records(n: int, seed: int) -> pa.Table:
+    """Ordinary records and, every third, strange ones, told apart by the column `outcome`: usual or strange."""
+    usual, strange = ordinary_records(n, seed), strange_records(n, seed + 1000)
+    is_strange = np.arange(n) % 3 == 2
+    rows = np.arange(n) + n * is_strange
+    outcome = pa.array(np.where(is_strange, "strange", "usual"))
+    return pa.concat_tables([usual, strange]).take(rows).append_column("outcome", outcome)
+
+
 class Subject:
     """A detector under check: how to make it, and what several checks share.
 
@@ -82,19 +105,59 @@ class Subject:
         factory: A detector class, or what, called with `random_state=seed`, gives an unfitted one.
     """
 
-    def __init__(self, factory: Callable[..., Detector]) -> None:
+    def __init__(self, factory: Callable[..., Estimator]) -> None:
         self.factory = factory
         self.records = ordinary_records(ROWS, seed=1)
         self.new = ordinary_records(64, seed=2)
 
-    def make(self, seed: int = 0) -> Detector:
-        """An unfitted detector."""
+    def make(self, seed: int = 0) -> Any:
+        """An unfitted estimator."""
         return self.factory(random_state=seed)
 
+    def fit(self, estimator: Any, records: pa.Table) -> Any:
+        """The estimator, fitted."""
+        return estimator.fit(records)
+
+    def batch(self, detector: Any) -> Any:
+        """The training records as the model's loss takes them."""
+        return detector._encoded(self.records)
+
+    def outputs(self, detector: Any, records: pa.Table) -> dict[str, bytes]:
+        """Everything that an estimator says of records, to compare to the bit."""
+        return _outputs(detector, records)
+
     @cached_property
-    def fitted(self) -> Detector:
+    def fitted(self) -> Any:
         """Fitted on enough records for three parts."""
-        return self.make().fit(self.records)
+        return self.fit(self.make(), self.records)
+
+
+class Pupil(Subject):
+    """A classifier under check: its training records have labels, in a column that is no input.
+
+    Args:
+        factory: A classifier class, or what, called with `random_state=seed`, gives an unfitted one.
+    """
+
+    def __init__(self, factory: Callable[..., Classifier]) -> None:
+        super().__init__(factory)
+        self.records = labelled_records(ROWS + ROWS // 2, seed=1)
+
+    def make(self, seed: int = 0) -> Any:
+        return self.factory(random_state=seed, normal="usual")
+
+    def fit(self, estimator: Any, records: pa.Table) -> Any:
+        return estimator.fit(records.drop_columns(["outcome"]), records["outcome"])
+
+    def batch(self, detector: Any) -> Any:
+        labels = Labels.read(self.records["outcome"], self.records.num_rows, "usual")
+        return labels.beside(detector._encoded(self.records), np.arange(self.records.num_rows))
+
+    def outputs(self, detector: Any, records: pa.Table) -> dict[str, bytes]:
+        return super().outputs(detector, records) | {
+            "predict_proba": detector.predict_proba(records).tobytes(),
+            "score_samples": detector.score_samples(records).tobytes(),
+        }
 
 
 def check_detector(factory: Callable[..., Detector]) -> None:
@@ -113,7 +176,21 @@ def check_detector(factory: Callable[..., Detector]) -> None:
         check(subject)
 
 
-def state(detector: Detector) -> str:
+def check_classifier(factory: Callable[..., Classifier]) -> None:
+    """Runs every check of a classifier.
+
+    Args:
+        factory: A classifier class, or what, called with `random_state=seed` and `normal=`, gives an unfitted one.
+
+    Raises:
+        AssertionError: at the first promise that is not kept; the message says which.
+    """
+    pupil = Pupil(factory)
+    for check in CLASSIFIER_CHECKS:
+        check(pupil)
+
+
+def state(detector: Estimator) -> str:
     """A digest of all that a detector holds, but for how many seconds its fit took."""
     digest = blake2b(digest_size=16)
     for name, value in sorted(vars(detector).items()):
@@ -138,14 +215,14 @@ def _as_bytes(value: Any) -> bytes:
     return repr(value).encode()
 
 
-def _outputs(detector: Detector, records: pa.Table) -> dict[str, bytes]:
+def _outputs(detector: Any, records: pa.Table) -> dict[str, bytes]:
     """Everything that a detector says of records, to compare to the bit."""
     explanations = detector.explain(records.slice(0, 3), top=2)
     return {
         "anomaly_score": detector.anomaly_score(records).tobytes(),
         "contributions": detector.contributions(records).tobytes(),
         "p_value": detector.p_value(records).tobytes(),
-        "predict": detector.predict(records).tobytes(),
+        "predict": repr(detector.predict(records).tolist()).encode(),
         "explain": repr(explanations).encode(),
     }
 
@@ -157,7 +234,7 @@ def _demand_equal(got: dict[str, bytes], wanted: dict[str, bytes], when: str) ->
 
 def check_same_seed(subject: Subject) -> None:
     """Two detectors with one seed are equal to the byte."""
-    again = subject.make().fit(subject.records)
+    again = subject.fit(subject.make(), subject.records)
     assert state(again) == state(subject.fitted), "two detectors with the same seed and records differ"
 
 
@@ -165,9 +242,9 @@ def check_refit(subject: Subject) -> None:
     """A detector that was fitted before is, fitted again, equal to the byte to a fresh one."""
     detector = subject.make()
     limit, detector.max_time = detector.max_time, 1e-6  # what is learned first does not matter
-    detector.fit(ordinary_records(30, seed=9).drop_columns(["inside", "sent"]))
+    subject.fit(detector, subject.records.slice(30, 30).drop_columns(["inside", "sent"]))
     detector.max_time = limit
-    detector.fit(subject.records)
+    subject.fit(detector, subject.records)
     assert state(detector) == state(subject.fitted), "a refit of the same object differs from a first fit"
 
 
@@ -186,8 +263,8 @@ def check_global_random_state(subject: Subject) -> None:
         np.random.seed(77)  # noqa: NPY002
         torch.manual_seed(77)
         before = (random.getstate(), repr(np.random.get_state()), torch.get_rng_state())  # noqa: NPY002
-        detector = subject.make().fit(subject.records)
-        _outputs(detector, subject.new)
+        detector = subject.fit(subject.make(), subject.records)
+        subject.outputs(detector, subject.new)
         after = (random.getstate(), repr(np.random.get_state()), torch.get_rng_state())  # noqa: NPY002
     finally:
         random.setstate(saved[0])
@@ -201,16 +278,20 @@ def check_global_random_state(subject: Subject) -> None:
 def check_scoring_is_pure(subject: Subject) -> None:
     """Scoring leaves the detector as it was, and says the same twice."""
     before = state(subject.fitted)
-    first = _outputs(subject.fitted, subject.new)
+    first = subject.outputs(subject.fitted, subject.new)
     assert state(subject.fitted) == before, "scoring changes the detector"
-    _demand_equal(_outputs(subject.fitted, subject.new), first, "when asked twice")
+    _demand_equal(subject.outputs(subject.fitted, subject.new), first, "when asked twice")
 
 
 def check_column_order(subject: Subject) -> None:
     """Columns are matched by name: in another order, with others between them, they change no bit."""
     names = subject.new.column_names[::-1]
     other = subject.new.select(names).add_column(1, "unheard of", pa.array(range(subject.new.num_rows)))
-    _demand_equal(_outputs(subject.fitted, other), _outputs(subject.fitted, subject.new), "with the order of columns")
+    _demand_equal(
+        subject.outputs(subject.fitted, other),
+        subject.outputs(subject.fitted, subject.new),
+        "with the order of columns",
+    )
 
 
 def check_batch_invariance(subject: Subject) -> None:
@@ -222,7 +303,7 @@ def check_batch_invariance(subject: Subject) -> None:
     shuffled[order] = subject.fitted.anomaly_score(subject.new.take(order))
     single = np.array([subject.fitted.anomaly_score(subject.new.slice(i, 1))[0] for i in range(n)])
     # More than any model takes at a time, and no multiple of anything.
-    many = pa.concat_tables([subject.records] * 4 + [subject.new])
+    many = pa.concat_tables([subject.records.select(subject.new.column_names)] * 4 + [subject.new])
     crowd = subject.fitted.anomaly_score(many)[-n:]
     for scores, company in ((shuffled, "the order of records"), (single, "the batch"), (crowd, "the batch")):
         np.testing.assert_allclose(
@@ -238,8 +319,8 @@ def check_save_and_load(subject: Subject) -> None:
         loaded = load(path)
         loaded.save(again)
         assert again.read_bytes() == path.read_bytes(), "a loaded detector is saved as another file"
-    wanted = _outputs(subject.fitted, subject.new)
-    _demand_equal(_outputs(loaded, subject.new), wanted, "by saving and loading")
+    wanted = subject.outputs(subject.fitted, subject.new)
+    _demand_equal(subject.outputs(loaded, subject.new), wanted, "by saving and loading")
     assert loaded.offset_ == subject.fitted.offset_, "offset_ changes by saving and loading"
 
 
@@ -268,8 +349,8 @@ def check_strange_cells(subject: Subject) -> None:
 
 def check_few_records(subject: Subject) -> None:
     """Ten records are enough to learn from, nine are refused, and any number is scored."""
-    detector = subject.make().fit(subject.records.slice(0, 10))
-    again = subject.make().fit(subject.records.slice(0, 10))
+    detector = subject.fit(subject.make(), subject.records.slice(0, 10))
+    again = subject.fit(subject.make(), subject.records.slice(0, 10))
     assert state(again) == state(detector), "two detectors with the same seed and ten records differ"
     for rows in (1, 3):
         for fitted in (detector, subject.fitted):
@@ -279,7 +360,7 @@ def check_few_records(subject: Subject) -> None:
     for rows in (0, 1, 9):
         refused = ""
         try:
-            subject.make().fit(subject.records.slice(0, rows))
+            subject.fit(subject.make(), subject.records.slice(0, rows))
         except DataError as error:
             refused = str(error)
         assert refused, f"fit takes {rows} records"
@@ -289,7 +370,7 @@ def check_few_records(subject: Subject) -> None:
 def check_alerts_are_p_values(subject: Subject) -> None:
     """`predict` is −1 exactly where the p-value is at most `alert_rate`, on ties too."""
     detector = copy.copy(subject.fitted)
-    many = pa.concat_tables([subject.records, subject.new])
+    many = pa.concat_tables([subject.records.select(subject.new.column_names), subject.new])
     p = detector.p_value(many)
     alerts_seen = 0
     for rate in (0.01, 0.1, *np.unique(p[p < 1])[:4]):
@@ -323,7 +404,8 @@ def check_contributions(subject: Subject) -> None:
     assert contributions.shape == (subject.new.num_rows, len(detector.columns_)), "contributions' shape"
     baseline = np.array([explanation.baseline for explanation in detector.explain(subject.new, top=1)])
     np.testing.assert_allclose(contributions.sum(1) + baseline, scores, **CLOSE, err_msg="contributions' sum")
-    np.testing.assert_array_equal(detector.score_samples(subject.new), -scores, err_msg="score_samples")
+    if isinstance(detector, Detector):
+        np.testing.assert_array_equal(detector.score_samples(subject.new), -scores, err_msg="score_samples")
     assert scores.std() > 0, "all records have one score"
     for row, explanation in enumerate(detector.explain(subject.new.slice(0, 3), top=99)):
         given = [reason.contribution for reason in explanation.reasons]
@@ -342,7 +424,7 @@ def check_units(subject: Subject) -> None:
             records = records.set_column(records.column_names.index(name), name, pa.array(column, from_pandas=True))
         return records
 
-    other = subject.make().fit(changed(subject.records))
+    other = subject.fit(subject.make(), changed(subject.records))
     wanted, got = subject.fitted.anomaly_score(subject.new), other.anomaly_score(changed(subject.new))
     # Scores may differ in the last digits, for the new figures were rounded; no rank by more than that.
     order = np.argsort(got)
@@ -354,8 +436,7 @@ def check_gradients(subject: Subject) -> None:
     """Every parameter of the model receives a gradient."""
     detector = subject.fitted
     model = detector._model(detector.encoder_, detector.summary_["train"], 0)
-    encoded = detector._encoded(subject.records)
-    model.loss(encoded, torch.Generator().manual_seed(0)).mean().backward()  # type: ignore[no-untyped-call]
+    model.loss(subject.batch(detector), torch.Generator().manual_seed(0)).mean().backward()
     for name, weights in model.named_parameters():
         reached = weights.grad is not None and bool(torch.isfinite(weights.grad).all() and weights.grad.any())
         assert reached, f"no gradient reaches the parameter {name}"
@@ -372,7 +453,7 @@ def check_training_helps(subject: Subject) -> None:
     losses: list[float] = []
     aurocs: list[float] = []
     for seed in range(SEEDS):
-        detector = subject.fitted if seed == 0 else subject.make(seed).fit(subject.records)
+        detector = subject.fitted if seed == 0 else subject.fit(subject.make(seed), subject.records)
         for each in (subject.make(seed).untrained().fit(subject.records), detector):
             losses.append(each.objective(held_out))
             scores = [_learnt(each, records) for records in (held_out, strange)]
@@ -387,11 +468,47 @@ def check_training_helps(subject: Subject) -> None:
     assert now > was + LEAST_GAIN, f"training raises the AUROC from {was:.3f} to {now:.3f} only"
 
 
-def _learnt(detector: Detector, records: pa.Table) -> Floats:
+def _learnt(detector: Any, records: pa.Table) -> Floats:
     evidence = detector._evidence(detector._encoded(records))
     model = detector.model_
     found: Floats = evidence[..., 0].sum(1) if isinstance(model, ColumnModel) else model.score(evidence)
     return found
+
+
+def check_probabilities(subject: Subject) -> None:
+    """Probabilities sum to 1; the prediction is the most probable class; the score is the log odds against normal."""
+    classifier = subject.fitted
+    p = classifier.predict_proba(subject.new)
+    np.testing.assert_allclose(p.sum(1), 1, rtol=1e-12, err_msg="probabilities do not sum to 1")
+    np.testing.assert_array_equal(classifier.predict(subject.new), classifier.classes_[p.argmax(1)])
+    normal = p[:, classifier.normal_].sum(1)
+    np.testing.assert_allclose(
+        1 / (1 + np.exp(classifier.anomaly_score(subject.new))), normal, rtol=1e-6, err_msg="scores are no log odds"
+    )
+
+
+def check_labels_are_learnt(subject: Subject) -> None:
+    """Trained beats untrained on held-out records, in loss and accuracy, over seeds; shuffled labels teach nothing."""
+    held_out = labelled_records(240, seed=7)
+    truth = np.array(held_out["outcome"].to_pylist())
+    losses: list[float] = []
+    right: list[float] = []
+    for seed in range(SEEDS):
+        classifier = subject.fitted if seed == 0 else subject.fit(subject.make(seed), subject.records)
+        for each in (subject.fit(subject.make(seed).untrained(), subject.records), classifier):
+            losses.append(each.objective(held_out, held_out["outcome"]))
+            right.append(float(np.mean(each.predict(held_out) == truth)))
+    before, after = np.reshape(losses, (SEEDS, 2)).T
+    assert before.mean() - after.mean() > 3 * max(before.std(ddof=1), after.std(ddof=1)), (
+        f"training lowers the held-out loss from {before.mean():.3f} to {after.mean():.3f} only"
+    )
+    was, now = np.reshape(right, (SEEDS, 2)).mean(0)
+    assert now > max(was, float(np.mean(truth == "usual"))) + LEAST_GAIN, f"accuracy is {now:.3f}, untrained {was:.3f}"
+    outcome = subject.records["outcome"].take(np.random.default_rng(0).permutation(subject.records.num_rows))
+    place = subject.records.column_names.index("outcome")
+    fooled = subject.fit(subject.make(), subject.records.set_column(place, "outcome", outcome))
+    shuffled = float(np.mean(fooled.predict(held_out) == truth))
+    assert shuffled < now - LEAST_GAIN, f"labels in another order teach as much ({shuffled:.3f})"
 
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (
@@ -413,3 +530,21 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_training_helps,
 )
 """All checks, in order."""
+
+CLASSIFIER_CHECKS: tuple[Callable[[Subject], None], ...] = (
+    check_same_seed,
+    check_refit,
+    check_global_random_state,
+    check_scoring_is_pure,
+    check_column_order,
+    check_batch_invariance,
+    check_save_and_load,
+    check_strange_cells,
+    check_few_records,
+    check_contributions,
+    check_units,
+    check_gradients,
+    check_probabilities,
+    check_labels_are_learnt,
+)
+"""All checks of classifiers, in order."""

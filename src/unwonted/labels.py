@@ -94,9 +94,9 @@ class Labels:
         except TypeError:
             raise DataError("the labels mix text and numbers; make them all of one kind") from None
         if len(classes) < 2:
-            what = f"one class only ({classes[0]!r})" if len(classes) else "no label at all"
+            what = f"one class only ({classes.tolist()[0]!r})" if len(classes) else "no label at all"
             raise DataError(f"y holds {what}; learning to tell classes needs records of at least two")
-        if len(classes) > MOST_CLASSES * len(found):
+        if len(classes) > max(2, MOST_CLASSES * len(found)):
             raise DataError(
                 f"y holds {len(classes)} different labels in {len(found)} records; labels name a few classes, of "
                 "which there are examples: is it the right column?"

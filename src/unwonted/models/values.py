@@ -46,7 +46,8 @@ class FrequentValues(nn.Module):
             "read_from": torch.tensor(first[which], dtype=torch.long),
         }
         register_derived(self, derived)
-        self.embedding = nn.Embedding(1 + sum(map(len, self.grids)), WIDTH, padding_idx=0)
+        with torch.random.fork_rng(devices=[]):  # the caller draws the vectors
+            self.embedding = nn.Embedding(1 + sum(map(len, self.grids)), WIDTH, padding_idx=0)
 
     def start(self, generator: Generator) -> None:
         """Draws the vectors from N(0, 0.01)."""

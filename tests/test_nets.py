@@ -1,0 +1,165 @@
+"""The networks over tokens: against other implementations, what they may see, and that each learns order or place."""
+
+import math
+
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+
+from unwonted.nets import (
+    AttentiveGRU,
+    ColumnTokens,
+    ResidualMLP,
+    ResNet1D,
+    TemporalCNN,
+    TransformerEncoder,
+    dropped,
+    initialise,
+)
+
+WIDTH, TOKENS = 16, 12
+
+
+def networks() -> dict[str, tuple[nn.Module, int]]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        found: dict[str, tuple[nn.Module, int]] = {
+            "transformer": (TransformerEncoder(WIDTH, 2, 4, 0.2), WIDTH),
+            "tcn": (TemporalCNN(WIDTH, 4, 3, 0.2), WIDTH),
+            "gru": (AttentiveGRU(WIDTH, 1, 0.2), WIDTH),
+            "resnet": (ResNet1D(WIDTH, 3, 8, 0.2), 8),
+        }
+    for network, _ in found.values():
+        initialise(network, Generator().manual_seed(1))
+    return found
+
+
+def tokens(n: int, seed: int = 0) -> Tensor:
+    return torch.randn(n, TOKENS, WIDTH, generator=Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", networks())
+def test_shapes_gradients_and_dropout_from_the_generator_alone(name: str) -> None:
+    network, outputs = networks()[name]
+    x = tokens(32)
+    before = torch.get_rng_state()
+    drawn = [network(x, Generator().manual_seed(seed)) for seed in (3, 3, 4)]
+    assert torch.equal(before, torch.get_rng_state())
+    assert drawn[0].shape == (32, outputs)
+    torch.testing.assert_close(drawn[0], drawn[1])
+    assert not torch.allclose(drawn[0], drawn[2])
+    drawn[0].square().sum().backward()
+    for path, weights in network.named_parameters():
+        assert weights.grad is not None, path
+        assert weights.grad.abs().sum() > 0, path
+
+
+@pytest.mark.parametrize("name", networks())
+def test_a_record_is_read_by_itself_in_evaluation(name: str) -> None:
+    network, _ = networks()[name]
+    network.eval()
+    x = tokens(8)
+    alone = torch.cat([network(x[i : i + 1]) for i in range(8)])
+    torch.testing.assert_close(network(x), alone, rtol=1e-5, atol=1e-6)
+
+
+def test_the_temporal_network_sees_only_the_past_and_all_of_it() -> None:
+    network = TemporalCNN(WIDTH, 4, 3, 0.0)
+    x = tokens(1).requires_grad_()
+    states = x.transpose(1, 2)
+    for block in network.blocks:
+        states = block(states, None)
+    for at in (0, 5, TOKENS - 1):
+        (gradient,) = torch.autograd.grad(states[0, :, at].sum(), x, retain_graph=True)
+        seen = gradient[0].abs().sum(1) > 0
+        assert not seen[at + 1 :].any()
+        assert seen[: at + 1].all()
+    torch.testing.assert_close(network(x), states[:, :, -1])
+
+
+def test_the_transformer_is_that_of_pytorch() -> None:
+    network = TransformerEncoder(WIDTH, 1, 4, 0.0)
+    initialise(network, Generator().manual_seed(0))
+    with torch.random.fork_rng(devices=[]):
+        layer = nn.TransformerEncoderLayer(
+            WIDTH, 4, 2 * WIDTH, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+    block = network.blocks[0]
+    with torch.no_grad():
+        layer.self_attn.in_proj_weight.copy_(block.read.weight)
+        layer.self_attn.in_proj_bias.copy_(block.read.bias)
+        layer.self_attn.out_proj.load_state_dict(block.mix.state_dict())
+        layer.linear1.load_state_dict(block.widen.state_dict())
+        layer.linear2.load_state_dict(block.narrow.state_dict())
+    x = tokens(5)
+    with_start = torch.cat([network.start_token.expand(5, 1, -1), x], 1)
+    wanted = network.last(layer.train()(with_start)[:, 0])
+    torch.testing.assert_close(network(x), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_weighs_the_states_of_the_gru() -> None:
+    network = AttentiveGRU(WIDTH, 1, 0.0)
+    x = tokens(3)
+    states, _ = network.gru(x)
+    weights = (torch.tanh(states @ network.key.weight.T + network.key.bias) @ network.query.weight.T).squeeze(-1)
+    weights = weights.exp() / weights.exp().sum(1, keepdim=True)
+    torch.testing.assert_close(network(x), (states * weights[..., None]).sum(1))
+
+
+@pytest.mark.parametrize("name", networks())
+def test_each_learns_which_of_two_tokens_is_larger(name: str) -> None:
+    network, outputs = networks()[name]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        head = nn.Linear(outputs, 1)
+        place = nn.Parameter(torch.randn(TOKENS, WIDTH) / 4)  # as each column's own bias
+    descent = torch.optim.Adam([*network.parameters(), *head.parameters(), place], lr=3e-3)
+
+    def asked(n: int, seed: int) -> tuple[Tensor, Tensor]:
+        x = tokens(n, seed)
+        return x, (x[:, 3, 0] > x[:, 8, 0]).float()
+
+    generator = Generator().manual_seed(0)
+    for step in range(250):
+        x, y = asked(128, step)
+        loss = nn.functional.binary_cross_entropy_with_logits(head(network(x + place, generator)).squeeze(1), y)
+        descent.zero_grad()
+        loss.backward()
+        descent.step()
+    network.eval()
+    x, y = asked(1000, 9999)
+    assert ((head(network(x + place)).squeeze(1) > 0) == y.bool()).float().mean() > 0.8
+
+
+def test_a_token_holds_its_own_columns_inputs_and_no_others() -> None:
+    layer = ColumnTokens([1, 0, 1, 2], 5)
+    layer.start(Generator().manual_seed(0))
+    x = torch.randn(4, 4, generator=Generator().manual_seed(0))
+    found = layer(x)
+    assert found.shape == (4, 3, 5)
+    sorted_inputs = [[1], [0, 2], [3]]
+    at = 0
+    for column, mine in enumerate(sorted_inputs):
+        wanted = x[:, mine] @ layer.weight[at : at + len(mine)] + layer.bias[column]
+        torch.testing.assert_close(found[:, column], wanted)
+        at += len(mine)
+
+
+def test_dropout_keeps_the_mean_and_does_nothing_without_a_generator() -> None:
+    x = torch.ones(4000)
+    found = dropped(x, 0.3, Generator().manual_seed(0))
+    assert (found == 0).float().mean().item() == pytest.approx(0.3, abs=0.03)
+    assert found.mean().item() == pytest.approx(1, abs=0.04)
+    assert dropped(x, 0.3, None) is x
+    network = ResidualMLP(3, 8, 1, dropout=0.5)
+    assert torch.equal(network(torch.ones(2, 3)), network(torch.ones(2, 3)))
+
+
+def test_normalised_weights_start_within_their_bounds() -> None:
+    network = TemporalCNN(WIDTH, 2, 3, 0.0)
+    initialise(network, Generator().manual_seed(0))
+    bound = 1 / math.sqrt(3 * WIDTH)
+    for block in network.blocks:
+        for convolution in block.convolutions:
+            assert convolution.weight.abs().max() <= bound
+            assert convolution.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.15)
