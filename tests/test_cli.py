@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 import unwonted
 from conftest import behaviour
+from unwonted.checks import labelled_records
 from unwonted.cli import main
 from unwonted.cli.labels import read_labels
 from unwonted.cli.terminal import Terminal, plain
@@ -260,8 +261,9 @@ def test_inspect_shows_a_data_file_and_a_model(run):
 
 def test_models_lists_the_registry(run):
     told = json.loads(run("models", "--json")[0])
-    assert list(told) == list(unwonted.models.MODELS)
-    assert "mixture density" in told["dmdn"]
+    assert list(told["without_labels"]) == list(unwonted.models.MODELS)
+    assert list(told["supervised"]) == list(unwonted.models.CLASSIFIERS)
+    assert "mixture density" in told["without_labels"]["dmdn"]
     assert "dmdn" in run("models")[0]
 
 
@@ -354,3 +356,62 @@ def test_nobody_reading_is_no_mistake(out):
         )
         os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """Files of labelled records, and a classifier fitted to one of them on the command line."""
+    folder = tmp_path_factory.mktemp("taught")
+    for name, seed in (("train", 1), ("test", 5)):
+        pq.write_table(labelled_records(240, seed), folder / f"{name}.parquet")
+    model = folder / "model.safetensors"
+    command = ["fit", str(folder / "train.parquet"), "-o", str(model), "--label", "outcome", "--supervised", "--quiet"]
+    assert main([*command, "--normal", "usual"]) == 0
+    return folder, model
+
+
+def test_a_classifier_is_fitted_scored_evaluated_and_reported_on(run, taught):
+    folder, model = taught
+    test = str(folder / "test.parquet")
+    found = json.loads(run("evaluate", str(model), test, "--label", "outcome", "--normal", "usual", "--json")[0])
+    assert found["auroc"] > 0.9
+    assert found["predicted"]["accuracy"] > 0.8
+    out = folder / "scored.parquet"
+    run("score", str(model), test, "-o", str(out), "--explain", "1")
+    scored = pq.read_table(out)
+    added = [name for name in scored.column_names if name.startswith("unwonted_")]
+    assert added == [
+        "unwonted_score",
+        "unwonted_p",
+        "unwonted_alert",
+        "unwonted_label",
+        "unwonted_probability",
+        "unwonted_why_1",
+    ]
+    right = np.array(scored["unwonted_label"].to_pylist()) == np.array(scored["outcome"].to_pylist())
+    assert right.mean() == pytest.approx(found["predicted"]["accuracy"])
+    assert "usual" in run("inspect", str(model))[0]
+    page = folder / "report.html"
+    run("report", str(model), test, "-o", str(page), "--label", "outcome", "--normal", "usual")
+    assert page.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--supervised"], "--label is missing"),
+        (["--supervised", "--label", "outcome", "--model", "dagmm"], "--model dagmm learns without labels"),
+        (["--model", "transformer"], "--model transformer learns from labels; add --supervised"),
+        (["--supervised", "--label", "outcome", "--target", "sent"], "--target is for a density without labels"),
+        (["--supervised", "--label", "spent"], "Unknown label type: continuous"),
+        (["--supervised", "--label", "sent"], "different labels in"),
+        (["--supervised", "--label", "outcome", "--normal", "fine"], "never holds 'fine'"),
+    ],
+)
+def test_what_cannot_be_taught_is_refused_in_one_line(capsys, taught, tmp_path, flags, message):
+    folder, _ = taught
+    out = tmp_path / "model.safetensors"
+    assert main(["fit", str(folder / "train.parquet"), "-o", str(out), *flags]) == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert message in said[-1]
+    assert not out.exists()

@@ -16,7 +16,7 @@ from unwonted.optim import OPTIMISERS
 __all__ = ["page", "run"]
 
 FACTORS = (0.3, 1.0, 3.0)
-BASE = 2e-3
+BASE = 4e-3
 NEAR = 0.01
 
 

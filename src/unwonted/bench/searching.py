@@ -10,7 +10,7 @@ from unwonted.bench.teaching import LoadLabelled, Trial
 
 __all__ = ["SETTINGS", "search"]
 
-SETTINGS = [{"learning_rate": rate, "dropout": dropout} for rate in (1e-3, 3e-3) for dropout in (0.1, 0.3)]
+SETTINGS = [{"learning_rate": rate, "dropout": dropout} for rate in (1e-3, 4e-3) for dropout in (0.1, 0.3)]
 QUICK_ROWS = 1000
 
 

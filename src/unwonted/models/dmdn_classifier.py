@@ -18,7 +18,7 @@ __all__ = ["DMDNClassifier"]
 Floats = NDArray[np.float64]
 
 STEPS, FEWEST_STEPS, MOST_STEPS = 8, 100, 4000
-BATCH, RATE = 256, 2e-3
+BATCH, RATE = 256, 4e-3
 WIDTHS = {300: 64, 3000: 128}  # below so many training records
 WIDEST = 256
 
@@ -63,7 +63,7 @@ class DMDNClassifier(Classifier):
         components: int = 4,
         width: int | None = None,
         depth: int = 2,
-        dropout: float = 0.3,
+        dropout: float = 0.1,
         alert_rate: float = 0.05,
         schema: Overrides | None = None,
         ignore: Sequence[str] = (),

@@ -19,6 +19,7 @@ from unwonted.nets import initialise
 __all__ = ["HEADS", "LabelledMixture"]
 
 HEADS = ("categorical", "mixture")
+DENSITY = 0.1
 LEAST_SCALE = 0.1  # of a Gaussian over labels, which are 1 apart
 
 
@@ -28,7 +29,7 @@ class LabelledMixture(LabelModel):
     The body reads the record whole for the label, with the values that are frequent beside, and with columns hidden for
     the density (see `MaskedMixture`). The loss of a record is
 
-        −log p(label | x)  +  w(x) · mean over hidden columns of −log p(column | visible),
+        −log p(label | x)  +  0.1 w(x) · mean over hidden columns of −log p(column | visible),
 
     the first term for labelled records, with w = 1 for those labelled normal, 0 for those labelled otherwise, and
     P(normal | x), as the network sees it, for unlabelled ones.
@@ -78,7 +79,7 @@ class LabelledMixture(LabelModel):
         unlabelled = batch.labels == UNLABELLED
         sure = torch.where(unlabelled, logits.detach().softmax(1)[:, self.normal].sum(1), 1.0)
         rarity = self.density.loss(batch, generator) * sure * batch.density_weight
-        return self.label_loss(batch, logits) + rarity
+        return self.label_loss(batch, logits) + DENSITY * rarity
 
     def label_loss(self, batch: Labelled, logits: Tensor) -> Tensor:
         if not self.of_mixture:

@@ -11,7 +11,7 @@ from unwonted.parts import NumericPart
 __all__ = ["FrequentValues"]
 
 WIDTH = 8
-HIDDEN = 0.4  # share of the values hidden in training
+HIDDEN = 0.2  # share of the values hidden in training
 START = 0.1
 
 
