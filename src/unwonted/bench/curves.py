@@ -21,7 +21,7 @@ def run(
         out: Folder for the results; `benchmarks` in the repository.
         seeds: How many seeds.
         progress: Called after each job as (done, total, text).
-        quick: One seed on 3,000 records: a look at whether all runs.
+        quick: One seed on 1,000 records: a look at whether all runs.
         figures: Folder for the figure.
 
     Returns:

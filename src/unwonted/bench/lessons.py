@@ -5,7 +5,7 @@ from unwonted.datasets.labelled import LabelledProblem
 
 __all__ = ["apart", "few_labels", "kddcup", "no_labels", "nsl_kdd", "small", "unsw", "without_ttl"]
 
-_SMALL = 3000
+_SMALL = 1000
 
 
 def unsw(seed: int) -> LabelledProblem:

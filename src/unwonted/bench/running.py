@@ -25,7 +25,7 @@ Progress = Callable[[int, int, str], None]
 """Called as (done, total, what was just done)."""
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-_PACKAGES = ("unwonted", "torch", "scikit-learn", "pyod", "numpy", "pyarrow")
+_PACKAGES = ("unwonted", "torch", "scikit-learn", "pyod", "xgboost-cpu", "numpy", "pyarrow")
 _MEASURING = ("learners.py", "loads.py", "matrix.py", "measuring.py", "ours.py", "peers.py", "teaching.py")
 
 

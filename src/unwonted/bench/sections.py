@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from unwonted.bench.measuring import Job, Load, Row, jobs
 from unwonted.bench.peers import Method
 from unwonted.bench.running import Kept, Progress, chosen, command, environment, write
 from unwonted.bench.running import run as run_jobs
 
-__all__ = ["Section", "every_row", "run"]
+__all__ = ["Section", "every_row", "joined", "run"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def run(
         progress: Called after each job.
 
     Returns:
-        Environment, threads of the jobs that ran alone, and `sections`: the rows of each by name.
+        Environment, threads of the jobs that ran alone, `sections`: the rows of each by name, also of those that an
+        earlier run left in the file, and `made_by`: how each was made.
 
     Raises:
         DataError: `only` names what does not exist.
@@ -82,10 +85,34 @@ def run(
             )
         )
         found |= {section.name: [next(rows) for _ in part] for section, part in zip(batch, work, strict=True)}
-    results = environment(command(name, seeds, only))
-    results |= {"threads": threads, "sections": {section: found[section] for section in names}}
-    write(out / f"{name}.json", results, page(results))
+    file, made = out / f"{name}.json", environment(command(name, seeds, only))
+    order = [section.name for section in sections]
+    results = joined(file, order, found, made) | {"threads": threads}
+    write(file, results, page(results))
     return results
+
+
+def joined(file: Path, order: Sequence[str], rows: Mapping[str, list[Row]], made: Mapping[str, Any]) -> dict[str, Any]:
+    """Results of the sections that ran, and of those that an earlier run left in the file, each with how it was made.
+
+    Args:
+        file: Where results are kept.
+        order: Of all sections there are.
+        rows: Of each section that ran now.
+        made: Command, versions and machine of this run.
+
+    Returns:
+        `made`, and `sections` and `made_by`, rows and how they were made by section.
+    """
+    before = msgspec.json.decode(file.read_bytes()) if file.exists() else {"sections": {}, "made_by": {}}
+    sections = {**before["sections"], **rows}
+    made_by = {**before["made_by"], **dict.fromkeys(rows, made)}
+    there = [name for name in order if name in sections]
+    return {
+        **made,
+        "sections": {name: sections[name] for name in there},
+        "made_by": {name: made_by[name] for name in there},
+    }
 
 
 def every_row(results: Mapping[str, Any]) -> list[Row]:

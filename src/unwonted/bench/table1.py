@@ -11,6 +11,7 @@ from unwonted.bench.measuring import Row, mean_sd
 from unwonted.bench.published import DMDN_TABLE_1
 from unwonted.bench.running import Kept, Progress, chosen, command, environment, write
 from unwonted.bench.running import run as run_jobs
+from unwonted.bench.sections import every_row, joined
 from unwonted.bench.teaching import Lesson, LoadLabelled
 
 __all__ = ["page", "run"]
@@ -27,7 +28,7 @@ HEADINGS = {
     "unlabelled": "No labels",
     "nsl-kdd": "NSL-KDD",
     "kddcup": "KDD Cup 1999",
-    "quick": "3,000 records of UNSW-NB15",
+    "quick": "1,000 records of UNSW-NB15",
 }
 
 
@@ -38,7 +39,7 @@ def run(
     only: Sequence[str] | None = None,
     quick: bool = False,
 ) -> dict[str, Any]:
-    """Runs the benchmark and writes `table1.json` and `table1.md`.
+    """Runs the benchmark and writes `table1.json` and `table1.md`, or `table1-quick.json` and its page.
 
     An interrupted run goes on where it stopped; sections of earlier runs that are not asked for stay in the results.
 
@@ -47,10 +48,10 @@ def run(
         seeds: How many seeds; None for five, and ten draws of the fewest labels.
         progress: Called after each job as (done, total, text).
         only: Sections to run (random, apart, without-ttl, scarce, unlabelled, nsl-kdd, kddcup); None runs all.
-        quick: One seed on 3,000 records, in two minutes: a look at whether all runs, whose figures mean nothing.
+        quick: One seed on 1,000 records, in two minutes: a look at whether all runs, whose figures mean nothing.
 
     Returns:
-        What `table1.json` holds: of each section its rows and how they were made.
+        What the file holds: the rows of each section, how they were made, and the trials of the search.
 
     Raises:
         DataError: `only` names what does not exist.
@@ -72,8 +73,11 @@ def run(
         )
     )
     made = environment(command("table1", seeds, only) + " --quick" * quick)
-    sections = {name: {"made": made, "rows": [next(rows) for _ in part]} for name, part in work.items()}
-    return write_sections(out / "table1.json", sections, {"trials": trials, **made}, page)
+    found_rows = {name: [next(rows) for _ in part] for name, part in work.items()}
+    file = out / ("table1-quick.json" if quick else "table1.json")
+    results = joined(file, list(HEADINGS), found_rows, made) | {"trials": trials}
+    write(file, results, page(results))
+    return results
 
 
 def _lessons(section: str, found: Mapping[str, Learner], seeds: int | None) -> list[Lesson]:
@@ -129,10 +133,8 @@ def page(results: Mapping[str, Any]) -> str:
         "layers, the threshold, whether F1 is of one class or a mean, how many runs. Its columns stand beside ours for "
         "what they are worth; its AUC lies below its ACC in every row, which is unusual.",
     ]
-    for name, section in sections.items():
-        rows = section["rows"]
+    for name, rows in sections.items():
         parts.append(f"## {HEADINGS[name]}")
-        parts.append(f"`{section['made']['command']}`")
         if name in ("scarce", "unlabelled"):
             parts += [_UNLABELLED if name == "unlabelled" else _SCARCE, _ranking(rows)]
         else:
@@ -140,8 +142,8 @@ def page(results: Mapping[str, Any]) -> str:
         if any("found" in row for row in rows) and name in ("random", "without-ttl"):
             parts += ["Share found of each kind of attack, at 0.5:", _kinds(rows)]
     parts += ["## The search", _SEARCH, _trials(results["trials"])]
-    every = [row for section in sections.values() for row in section["rows"]]
-    return tables.page("With labels: the DMDN paper's Table 1", results, [*parts, tables.failures(every)])
+    failures = tables.failures(every_row(results))
+    return tables.page("With labels: the DMDN paper's Table 1", results, [*parts, failures])
 
 
 _SCARCE = (
@@ -237,16 +239,3 @@ def _trials(rows: Sequence[Row]) -> str:
             mark = "**" if row is best else ""
             lines.append([f"{mark}{method}, {told}{mark}", f"{row['nats']:.4f}", f"{row['fit_seconds']:.0f}"])
     return tables.markdown(["network, settings", "nats a label", "fit, s"], lines)
-
-
-def write_sections(path: Path, sections: dict[str, Any], made: dict[str, Any], page: Any) -> dict[str, Any]:
-    """Writes sections, and those of an earlier run that are not among them, in the usual order."""
-    import msgspec
-
-    before = msgspec.json.decode(path.read_bytes())["sections"] if path.exists() else {}
-    joined = {name: (before | sections)[name] for name in HEADINGS if name in before or name in sections}
-    if "quick" in sections:
-        joined = sections
-    results = made | {"sections": joined}
-    write(path, results, page(results))
-    return results

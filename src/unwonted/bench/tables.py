@@ -179,9 +179,15 @@ def failures(rows: Sequence[Row]) -> str:
 
 def page(title: str, results: Mapping[str, Any], parts: Sequence[str]) -> str:
     """A whole page: title, parts, and how it was made."""
-    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    foot = f"Made by `{results['command']}` ({results['machine']}; {versions})."
-    return "\n\n".join([f"# {title}", *parts, foot]) + "\n"
+    ways = list(results.get("made_by", {"": results}).items())
+    feet = []
+    for command in dict.fromkeys(made["command"] for _, made in ways):
+        names = [name for name, made in ways if made["command"] == command]
+        made = next(made for _, made in ways if made["command"] == command)
+        versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
+        what = f"{', '.join(names)}: made" if len(ways) > 1 else "Made"
+        feet.append(f"{what} by `{command}` ({made['machine']}; {versions}).")
+    return "\n\n".join([f"# {title}", *parts, *feet]) + "\n"
 
 
 def grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
