@@ -26,6 +26,7 @@ def encoded(n: int) -> Encoded:
         ([1.0, 0.0, np.nan, 0.0], [0.0, 1.0], [1, 0, -1, 0]),
         ([True, False, True, True], [False, True], [1, 0, 1, 1]),
         (pd.Series(["x", None, "y", "x"]), ["x", "y"], [0, -1, 1, 0]),
+        (pd.Series([3, None, 5, 5], dtype="Int64"), [3, 5], [0, -1, 1, 1]),
         (pl.Series([3, None, 5, 5]), [3, 5], [0, -1, 1, 1]),
         (pa.array([3, None, 5, 5]), [3, 5], [0, -1, 1, 1]),
         (pa.chunked_array([["x"], ["y", "x", "x"]]), ["x", "y"], [0, 1, 0, 0]),

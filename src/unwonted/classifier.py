@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from unwonted.encode import Encoded, Encoder
 from unwonted.errors import DataError
@@ -113,25 +112,15 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         batch = Labels(self.classes_, codes, self.normal_).beside(encoded, np.arange(len(encoded)))
         return mean_loss(self.model_, batch, seed=0)
 
-    def codes(self, y: Any, rows: int) -> NDArray[np.int64]:
-        """Place of each label in `classes_`, shape (n,).
-
-        Raises:
-            DataError: if a label was never seen in training, is missing, or there is not one for each record.
-        """
-        check_is_fitted(self, "classes_")
-        found = codes_of(y, rows, self.classes_)
-        if (found == UNLABELLED).any():
-            raise DataError(f"{(found == UNLABELLED).sum()} of {rows} records have no label; leave them out")
-        return found
-
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of `predict`.
 
         Raises:
             DataError: if a label was never seen in training, is missing, or there is not one for each record.
         """
-        found = self.predict(X)
-        self.codes(y, len(found))
-        accuracy: float = np.average(found == np.asarray(y), weights=sample_weight)
-        return float(accuracy)
+        found = self.predict_proba(X).argmax(1)
+        codes = codes_of(y, len(found), self.classes_)
+        without = int((codes == UNLABELLED).sum())
+        if without:
+            raise DataError(f"{without} of {len(found)} records have no label; leave them out")
+        return float(np.average(found == codes, weights=sample_weight))

@@ -152,10 +152,17 @@ def _as_array(y: Any) -> NDArray[Any]:
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.dtype.kind == "O":
-        return np.array([value is None or value != value or value == "" for value in values], dtype=bool)
+        return np.array([_is_gap(value) for value in values], dtype=bool)
     if values.dtype.kind == "f":
         return np.array(np.isnan(values), dtype=bool)
     return np.array(values == "", dtype=bool) if values.dtype.kind == "U" else np.zeros(len(values), dtype=bool)
+
+
+def _is_gap(value: Any) -> bool:
+    try:
+        return value is None or value == "" or bool(value != value)
+    except TypeError:  # pandas' NA is neither true nor false
+        return True
 
 
 def _refuse_fractions(values: NDArray[Any]) -> None:

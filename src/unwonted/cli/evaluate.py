@@ -44,6 +44,9 @@ def evaluate(
         )
         if scored.labels is not None:
             found = ~metrics.normal_mask(scored.labels[known].tolist(), _normal(detector))
+            new = sorted({*table[label].drop_null().to_pylist()} - {*detector.classes_.tolist()}, key=str)
+            if new:
+                notices.append(f"label {new[0]!r} was never seen in training: no record is predicted to have it")
             result["predicted"] = metrics.classification(~labels.normal[known], found)
     if not known.all():
         notices.append(f"{(~known).sum():,} records have no label and are left out")

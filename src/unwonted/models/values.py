@@ -6,7 +6,7 @@ from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoded, Encoder
 from unwonted.nets import register_derived
-from unwonted.parts import NumericPart
+from unwonted.parts import NOVEL, NumericPart
 
 __all__ = ["FrequentValues"]
 
@@ -16,7 +16,7 @@ START = 0.1
 
 
 class FrequentValues(nn.Module):
-    """A vector for each value of a number that is frequent in training; zeros for all others.
+    """A vector for each value of a number that is frequent in training; zeros for all others, and for gaps.
 
     Protocols, tools and people leave exact figures behind: a packet of 114 bytes, a time to live of 254. A network
     that reads scaled numbers sees the neighbourhood; this sees the figure itself. Frequent are the values on the grid
@@ -32,6 +32,8 @@ class FrequentValues(nn.Module):
     """
 
     owner: Tensor
+    parts: Tensor
+    gaps: Tensor
     read_from: Tensor
 
     def __init__(self, encoder: Encoder) -> None:
@@ -43,6 +45,8 @@ class FrequentValues(nn.Module):
         which = [i for i, _ in numbers]
         derived = {
             "owner": torch.tensor(which, dtype=torch.long).repeat_interleave(WIDTH),
+            "parts": torch.tensor(which, dtype=torch.long),
+            "gaps": torch.tensor([part.outcomes - 1 if part.missing else NOVEL for _, part in numbers]).long(),
             "read_from": torch.tensor(first[which], dtype=torch.long),
         }
         register_derived(self, derived)
@@ -57,7 +61,9 @@ class FrequentValues(nn.Module):
 
     def forward(self, batch: Encoded, generator: Generator | None = None) -> Tensor:
         """The vectors; with a generator, of which the draws come, some of them hidden."""
-        which = self._which(batch.inputs[:, self.read_from])
+        codes = batch.codes[:, self.parts]
+        gone = (codes == NOVEL) | (codes == self.gaps)
+        which = self._which(batch.inputs[:, self.read_from]).masked_fill(gone, 0)
         if generator is not None:
             which = which * (torch.rand(which.shape, generator=generator) >= HIDDEN).to(which)
         found: Tensor = self.embedding(which).flatten(1)

@@ -1,0 +1,149 @@
+"""Classifiers: partly labelled tables, rare classes, calibration, frequent values, the literal reading, bad input."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from unwonted import DataError, DMDNClassifier, TransformerClassifier, load
+from unwonted.checks import labelled_records, ordinary_records, strange_records
+from unwonted.labels import Labels
+from unwonted.metrics import calibration_error
+from unwonted.models.label_model import LabelModel
+
+
+def rings(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points in the plane; inside a ring they are of one kind, outside of the other."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 2))
+    return X, np.where(np.hypot(*X.T) > 1.5, "out", "in")
+
+
+def test_unlabelled_records_teach_the_density_and_few_labels_the_classes() -> None:
+    records = pa.concat_tables([ordinary_records(600, 1), strange_records(200, 2)])
+    y = np.array(["usual"] * 600 + ["strange"] * 200, dtype=object)
+    kept = np.random.default_rng(0).permutation(800)[:60]
+    few = np.full(800, None)
+    few[kept] = y[kept]
+    classifier = DMDNClassifier(normal="usual", random_state=0).fit(records, few)
+    new = pa.concat_tables([ordinary_records(300, 3), strange_records(300, 4)])
+    truth = np.repeat([0, 1], 300)
+    assert roc_auc_score(truth, classifier.anomaly_score(new)) > 0.9
+    alone = DMDNClassifier(normal="usual", random_state=0).fit(records.take(kept), y[kept])
+    rare = [roc_auc_score(truth, -each.score_samples(new)) for each in (classifier, alone)]
+    assert rare[0] > rare[1]  # the records without labels are learnt from
+
+
+def test_a_rare_class_is_learnt() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 3))
+    y = np.zeros(3000, dtype=int)
+    y[:40] = 1
+    X[:40, 0] += 2.5
+    X[:40, 1] -= 2.5
+    classifier = DMDNClassifier(normal=0, random_state=0).fit(X, y)
+    test = rng.normal(size=(1000, 3))
+    test[:500] += [2.5, -2.5, 0.0]
+    assert roc_auc_score(np.arange(1000) < 500, classifier.predict_proba(test)[:, 1]) > 0.97
+    assert classifier.predict_proba(X).mean(0)[1] == pytest.approx(40 / 3000, abs=0.01)  # balance leaves the odds
+
+
+@pytest.mark.parametrize("head", ["categorical", "mixture"])
+def test_either_head_learns_and_its_probabilities_are_what_they_say(head: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4000, 2))
+    p = 1 / (1 + np.exp(-2 * X[:, 0]))
+    y = (rng.random(4000) < p).astype(int)
+    classifier = DMDNClassifier(normal=0, head=head, random_state=0).fit(X[:2500], y[:2500])
+    found = classifier.predict_proba(X[2500:])[:, 1]
+    assert np.abs(found - p[2500:]).mean() < 0.08
+    assert calibration_error(found, y[2500:]) < 0.06
+
+
+def test_the_mixture_head_is_a_density_over_the_label() -> None:
+    X, y = rings(400, 0)
+    classifier = DMDNClassifier(normal="in", head="mixture", random_state=0).fit(X, y)
+    model = classifier.model_
+    h = torch.randn(3, 3 * model.components, generator=torch.Generator().manual_seed(0))
+    log_p = model._log_densities(h)
+    weights, means, raw = h.view(3, 3, model.components).unbind(1)
+    law = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(logits=weights),
+        torch.distributions.Normal(means, 0.1 + torch.nn.functional.softplus(raw)),
+    )
+    wanted = torch.stack([law.log_prob(torch.full((3,), float(c))) for c in (0, 1)], 1)
+    torch.testing.assert_close(log_p, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_temperature_mends_probabilities_that_are_too_sure() -> None:
+    class Plain(LabelModel):
+        def logits(self, x, generator=None):
+            return x
+
+        def culprit(self, batch):
+            return ""
+
+    classifier = DMDNClassifier(random_state=0).fit(labelled_records(60, 0).drop_columns(["outcome"]), ["a", "b"] * 30)
+    model = Plain(classifier.encoder_, [True, False])
+    rng = np.random.default_rng(0)
+    honest = rng.normal(0, 1.5, (4000, 2))
+    p = 1 / (1 + np.exp(honest[:, 0] - honest[:, 1]))
+    labels = (rng.random(4000) < p).astype(np.int64)
+    model.settle(5 * honest, labels)
+    assert float(model.temperature) == pytest.approx(5, rel=0.1)
+    assert calibration_error(model.probabilities(5 * honest)[:, 1], labels) < 0.02
+    model.temperature.fill_(1.0)
+    model.settle(honest[:5], labels[:5])
+    assert float(model.temperature) == 1.0  # too few to tell
+
+
+def test_a_value_is_told_from_its_neighbours() -> None:
+    rng = np.random.default_rng(0)
+    sent = rng.integers(100, 130, 3000).astype(float)
+    y = np.where(np.isin(sent, [104, 111, 114, 121, 127]), "tool", "user")
+    X = pd.DataFrame({"sent": sent, "noise": rng.normal(size=3000)})
+    classifier = DMDNClassifier(normal="user", random_state=0).fit(X[:2000], y[:2000])
+    assert classifier.score(X[2000:], y[2000:]) > 0.97
+
+
+def test_the_loss_of_a_record_is_that_of_its_label_and_a_tenth_of_its_density() -> None:
+    records = labelled_records(120, 3)
+    classifier = DMDNClassifier(normal="usual", random_state=0).fit(
+        records.drop_columns(["outcome"]), records["outcome"]
+    )
+    model = classifier.model_
+    y = ["usual", "strange", None]
+    batch = Labels.read(y, 3, "usual").beside(classifier._encoded(records.slice(0, 3)), np.arange(3))
+    loss = model.loss(batch, torch.Generator().manual_seed(0))
+    density = model.density.loss(batch, torch.Generator().manual_seed(0))
+    log_p = model.logits(model.read(batch)).log_softmax(1).detach()
+    of_label = -torch.stack([log_p[0, 1], log_p[1, 0], torch.tensor(0.0)]) * 1.5
+    sure = torch.tensor([1.0, 0.0, log_p[2, 1].exp().item()]) * 1.5
+    torch.testing.assert_close(loss.detach(), of_label + 0.1 * density.detach() * sure)
+
+
+def test_loaded_classifiers_keep_the_type_of_their_labels(tmp_path) -> None:
+    X, y = rings(200, 1)
+    for labels in (y, y.astype(object), (y == "out").astype(int), y == "out"):
+        classifier = TransformerClassifier(random_state=0, max_time=1e-6).fit(X, labels)
+        classifier.save(tmp_path / "model.safetensors")
+        again = load(tmp_path / "model.safetensors")
+        assert again.predict(X).dtype == labels.dtype
+        assert again.predict(X).tolist() == classifier.predict(X).tolist()
+
+
+def test_bad_labels_are_a_sentence() -> None:
+    X, y = rings(100, 0)
+    classifier = DMDNClassifier(random_state=0, max_time=1e-6).fit(X, y)
+    with pytest.raises(DataError, match="label 'worm' was never seen in training, which had 'in', 'out'"):
+        classifier.score(X, ["worm"] * 100)
+    with pytest.raises(DataError, match="1 of 100 records have no label"):
+        classifier.score(X, [None, *y[1:]])
+    with pytest.raises(DataError, match="one class only"):
+        DMDNClassifier().fit(X, ["in"] * 100)
+    with pytest.raises(DataError, match="99 labels for 100 records"):
+        DMDNClassifier().fit(X, y[1:])
+    with pytest.raises(DataError, match="head 'line' does not exist"):
+        DMDNClassifier(head="line").fit(X, y)
