@@ -118,3 +118,32 @@ def test_many_records_have_as_many_fingerprints() -> None:
     grid = np.stack(np.meshgrid(np.arange(300.0), np.arange(300.0)), -1).reshape(-1, 2)
     table = pa.table({"x": grid[:, 0], "y": grid[:, 1]})
     assert len(np.unique(fingerprints(table))) == 90_000
+
+
+def test_every_class_is_shared_out_and_calibration_takes_from_the_normal_ones_alone() -> None:
+    table = behaviour(1000)
+    labels = np.where(np.arange(1000) < 40, 1, np.where(np.arange(1000) < 500, 0, -1))
+    split = split_rows(table, np.random.default_rng(0), labels, labels == 0)
+    assert sorted(np.concatenate(parts(split)).tolist()) == list(range(1000))
+    assert set(labels[split.calibration].tolist()) == {0}
+    for label, count in ((1, 40), (0, 460), (-1, 500)):
+        assert (labels[split.validation] == label).sum() == pytest.approx(0.1 * count, abs=2)
+    folded = folds(table, 5, np.random.default_rng(0), labels)
+    assert {int((labels[fold] == 1).sum()) for fold in folded} <= {7, 8, 9}
+
+
+def test_equal_records_of_two_classes_stay_together() -> None:
+    table = pa.table({"x": np.repeat(np.arange(100), 2).astype(float)})
+    labels = np.tile([0, 1], 100)
+    split = split_rows(table, np.random.default_rng(0), labels, labels == 0)
+    for rows in parts(split):
+        values, counts = np.unique(table["x"].to_numpy()[rows], return_counts=True)
+        assert (counts == 2).all(), values
+
+
+def test_classes_too_small_for_three_parts_are_shared_out_as_one_table() -> None:
+    table = pa.table({"x": np.arange(30.0)})
+    labels = np.arange(30) % 15
+    split = split_rows(table, np.random.default_rng(0), labels, labels < 20)
+    assert min(len(rows) for rows in parts(split)) > 0
+    assert sorted(np.concatenate(parts(split)).tolist()) == list(range(30))
