@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 from unwonted.nets import (
     AttentiveGRU,
@@ -31,6 +32,8 @@ def networks() -> dict[str, tuple[nn.Module, int]]:
         }
     for network, _ in found.values():
         initialise(network, Generator().manual_seed(1))
+        if isinstance(network, AttentiveGRU | TemporalCNN):
+            network.start(Generator().manual_seed(1))
     return found
 
 
@@ -65,6 +68,7 @@ def test_a_record_is_read_by_itself_in_evaluation(name: str) -> None:
 
 def test_the_temporal_network_sees_only_the_past_and_all_of_it() -> None:
     network = TemporalCNN(WIDTH, 4, 3, 0.0)
+    network.start(Generator().manual_seed(0))
     x = tokens(1).requires_grad_()
     states = x.transpose(1, 2)
     for block in network.blocks:
@@ -155,11 +159,20 @@ def test_dropout_keeps_the_mean_and_does_nothing_without_a_generator() -> None:
     assert torch.equal(network(torch.ones(2, 3)), network(torch.ones(2, 3)))
 
 
-def test_normalised_weights_start_within_their_bounds() -> None:
-    network = TemporalCNN(WIDTH, 2, 3, 0.0)
-    initialise(network, Generator().manual_seed(0))
+def test_the_convolutions_are_those_of_pytorch_with_normalised_weights() -> None:
+    network = TemporalCNN(WIDTH, 1, 3, 0.0)
+    network.start(Generator().manual_seed(0))
+    (block,) = network.blocks
+    ours = block.convolutions[0]
+    with torch.random.fork_rng(devices=[]):
+        theirs = weight_norm(nn.Conv1d(WIDTH, WIDTH, 3))
+    with torch.no_grad():
+        ours.length.mul_(1.7)
+        theirs.parametrizations.weight.original0.copy_(ours.length[:, None, None])
+        theirs.parametrizations.weight.original1.copy_(ours.direction)
+        theirs.bias.copy_(ours.bias)
+    x = tokens(3).transpose(1, 2)
+    torch.testing.assert_close(ours(x), theirs(nn.functional.pad(x, (2, 0))))
     bound = 1 / math.sqrt(3 * WIDTH)
-    for block in network.blocks:
-        for convolution in block.convolutions:
-            assert convolution.weight.abs().max() <= bound
-            assert convolution.weight.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.15)
+    assert ours.direction.abs().max() <= bound
+    assert ours.direction.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.15)

@@ -6,7 +6,7 @@ from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoder
 from unwonted.models.label_model import LabelModel
-from unwonted.nets import AttentiveGRU, ColumnTokens, initialise
+from unwonted.nets import AttentiveGRU, ColumnTokens, TemporalCNN, initialise
 
 __all__ = ["TokenModel"]
 
@@ -44,7 +44,7 @@ class TokenModel(LabelModel):
         self.values.start(generator)
         self.tokens.start(generator)
         initialise(self.network, generator)
-        if isinstance(network, AttentiveGRU):
+        if isinstance(network, AttentiveGRU | TemporalCNN):
             network.start(generator)
         initialise(self.head, generator)
 

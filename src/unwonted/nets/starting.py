@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.utils.parametrize import is_parametrized
 
 __all__ = ["dropped", "initialise", "initialise_for_tanh", "register_derived"]
 
@@ -30,11 +29,7 @@ def initialise(network: nn.Module, generator: Generator) -> None:
         for layer in network.modules():
             if isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):
                 bound = 1 / math.sqrt(max(1, layer.weight[:1].numel()))
-                drawn = torch.empty_like(layer.weight).uniform_(-bound, bound, generator=generator)
-                if is_parametrized(layer):  # its weight is a function of other parameters, and has an inverse
-                    layer.weight = drawn
-                else:
-                    layer.weight.copy_(drawn)
+                layer.weight.uniform_(-bound, bound, generator=generator)
                 if layer.bias is not None:
                     layer.bias.uniform_(-bound, bound, generator=generator)
 

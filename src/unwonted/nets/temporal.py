@@ -3,7 +3,6 @@
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import weight_norm
 
 from unwonted.nets.starting import dropped
 
@@ -37,19 +36,51 @@ class TemporalCNN(nn.Module):
             h = block(h, generator)
         return h[:, :, -1]
 
+    def start(self, generator: Generator) -> None:
+        """Draws the weights and biases of the convolutions from U(−1/√fan_in, 1/√fan_in)."""
+        for layer in self.modules():
+            if isinstance(layer, _CausalConvolution):
+                layer.start(generator)
+
 
 class _Block(nn.Module):
     def __init__(self, width: int, kernel: int, dilation: int, dropout: float) -> None:
         super().__init__()
-        self.past, self.dropout = (kernel - 1) * dilation, dropout
-        with torch.random.fork_rng(devices=[]):  # the caller draws the weights
-            self.convolutions = nn.ModuleList(
-                weight_norm(nn.Conv1d(width, width, kernel, dilation=dilation)) for _ in range(2)
-            )
+        self.dropout = dropout
+        self.convolutions = nn.ModuleList(_CausalConvolution(width, kernel, dilation) for _ in range(2))
 
     def forward(self, h: Tensor, generator: Generator | None) -> Tensor:
         found = h
         for convolution in self.convolutions:
-            found = convolution(functional.pad(found, (self.past, 0))).relu()
-            found = dropped(found, self.dropout, generator)
+            found = dropped(convolution(found).relu(), self.dropout, generator)
         return (h + found).relu()
+
+
+class _CausalConvolution(nn.Module):
+    """A convolution of what is not later, with weights as length and direction, w = g · v/‖v‖.
+
+    Written out, for PyTorch's own normalised weights cannot be pickled.
+
+    Source: Salimans and Kingma (2016).
+    """
+
+    def __init__(self, width: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        self.dilation, self.past = dilation, (kernel - 1) * dilation
+        self.direction = nn.Parameter(torch.empty(width, width, kernel))
+        self.length = nn.Parameter(torch.empty(width))
+        self.bias = nn.Parameter(torch.empty(width))
+
+    @property
+    def weight(self) -> Tensor:
+        return self.direction * (self.length / self.direction.norm(dim=(1, 2)))[:, None, None]
+
+    def start(self, generator: Generator) -> None:
+        bound = self.direction[0].numel() ** -0.5
+        with torch.no_grad():
+            for weights in (self.direction, self.bias):
+                weights.uniform_(-bound, bound, generator=generator)
+            self.length.copy_(self.direction.norm(dim=(1, 2)))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return functional.conv1d(functional.pad(h, (self.past, 0)), self.weight, self.bias, dilation=self.dilation)
