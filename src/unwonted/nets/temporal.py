@@ -73,7 +73,8 @@ class _CausalConvolution(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        return self.direction * (self.length / self.direction.norm(dim=(1, 2)))[:, None, None]
+        lengths: Tensor = self.length / self.direction.norm(dim=(1, 2))
+        return self.direction * lengths[:, None, None]
 
     def start(self, generator: Generator) -> None:
         bound = self.direction[0].numel() ** -0.5
