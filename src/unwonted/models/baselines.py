@@ -18,7 +18,7 @@ from unwonted.train import Plan, Progress, steps_for
 
 __all__ = ["GRUAttentionClassifier", "ResNet1DClassifier", "TemporalCNNClassifier", "TransformerClassifier"]
 
-STEPS, FEWEST_STEPS, MOST_STEPS = 8, 100, 4000
+STEPS, FEWEST_STEPS, MOST_STEPS = 8, 200, 4000
 BATCH = 256
 HEADS, KERNEL, DENSE = 4, 3, 64
 
