@@ -13,18 +13,17 @@ INK, QUIET = "#222222", "#888888"
 COLOURS = ("#1f5fa8", "#c8553d", "#5b8c5a", "#8a6bb1", "#c79a2b")
 
 
-def optimizers(bars: Mapping[str, Mapping[str, tuple[float, float]]], path: Path) -> None:
-    """Bars with deviations, one panel a measure: `bars[measure][optimiser]` is mean and standard deviation."""
-    figure, axes = _canvas(len(bars), 2.9)
-    for axis, (measure, found) in zip(axes, bars.items(), strict=True):
-        means, spread = zip(*found.values(), strict=True)
-        axis.bar(list(found), means, yerr=spread, color=COLOURS, capsize=3, ecolor=INK, width=0.65)
+def optimizers(found: Mapping[str, Mapping[str, tuple[float, float]]], path: Path) -> None:
+    """Means with deviations, one panel a measure: `found[measure][optimiser]` is mean and standard deviation."""
+    figure, axes = _canvas(len(found), 2.9)
+    for axis, (measure, of) in zip(axes, found.items(), strict=True):
+        for place, ((mean, deviation), colour) in enumerate(zip(of.values(), COLOURS, strict=False)):
+            axis.errorbar(place, mean, deviation, fmt="o", color=colour, capsize=4, markersize=7)
+        axis.set_xticks(range(len(of)), list(of))
+        axis.set_xlim(-0.6, len(of) - 0.4)
         axis.set_title(measure, fontsize=10, color=INK)
-        low, high = min(m - s for m, s in found.values()), max(m + s for m, s in found.values())
-        if low > 0.5 * high:  # what matters is in the last per cent
-            room = max(high - low, 0.01 * high)
-            axis.set_ylim(low - room, high + 0.3 * room)
         axis.tick_params(axis="x", rotation=35, labelsize=8)
+        axis.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     _save(figure, path)
 
 
