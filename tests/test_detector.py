@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from conftest import behaviour
-from unwonted import DMDN, DataError, detector
+from unwonted import DMDN, DataError, estimator
 from unwonted.checks import state
 from unwonted.detector import Detector
 from unwonted.encode import Encoded, Encoder
@@ -91,7 +91,7 @@ def shares(rows: int, draws: int, rates: tuple[float, ...], new: int = 60, digit
 def test_over_many_fits_the_share_of_alerts_keeps_to_the_rate(
     rows: int, calibration: int, digits: int, draws: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detector, "SMALL", 200)  # 40 calibration records, by the usual way of three parts
+    monkeypatch.setattr(estimator, "SMALL", 200)  # 40 calibration records, by the usual way of three parts
     rates = (0.05, 0.2)
     found, tiny = shares(rows, draws, rates, digits=digits)
     assert tiny.summary_["calibration"] == len(tiny.calibration_.scores) == calibration
