@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,8 @@ import pytest
 from unwonted.checks import CHECKS, CLASSIFIER_CHECKS, Pupil, Subject, ordinary_records, strange_records
 from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
 
+SKLEARN_TEST = "test_every_check_of_scikit_learn_passes"
+ESTIMATORS = [*(("model", name) for name in MODELS), *(("classifier", name) for name in CLASSIFIERS)]
 SKLEARN = """
 import json, sys, warnings
 from sklearn.utils.estimator_checks import check_estimator
@@ -47,12 +50,9 @@ def test_contract_of_classifiers(pupil: Pupil, check: Callable[[Subject], None])
     check(pupil)
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [*(("model", name) for name in MODELS), *(("classifier", name) for name in CLASSIFIERS)]
-)
-def test_every_check_of_scikit_learn_passes(kind: str, name: str) -> None:
+def _checked_by_sklearn(kind: str, name: str) -> subprocess.CompletedProcess[str]:
     # In a process of its own: SciPy reads the variable once, when it is imported.
-    run = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", SKLEARN, kind, name],
         # Fits of a few records: threads would wait for one another.
         env={**os.environ, "SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1"},
@@ -60,6 +60,22 @@ def test_every_check_of_scikit_learn_passes(kind: str, name: str) -> None:
         text=True,
         check=False,
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs(request: pytest.FixtureRequest) -> Iterator[dict[tuple[str, str], Future]]:
+    """The checks of scikit-learn that this run asks for, begun beside the other tests of this file: they take long."""
+    asked = {item.callspec.params["estimator"] for item in request.session.items if SKLEARN_TEST in item.name}
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            estimator: pool.submit(_checked_by_sklearn, *estimator) for estimator in ESTIMATORS if estimator in asked
+        }
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids="-".join)
+def test_every_check_of_scikit_learn_passes(estimator: tuple[str, str], runs: dict[tuple[str, str], Future]) -> None:
+    run = runs[estimator].result()
     assert run.returncode == 0, run.stderr[-2000:]
     results = json.loads(run.stdout.splitlines()[-1])
     assert [entry for entry in results if entry[1] != "passed"] == []
