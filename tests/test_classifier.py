@@ -147,3 +147,15 @@ def test_bad_labels_are_a_sentence() -> None:
         DMDNClassifier().fit(X, y[1:])
     with pytest.raises(DataError, match="head 'line' does not exist"):
         DMDNClassifier(head="line").fit(X, y)
+
+
+@pytest.mark.parametrize("make", [DMDNClassifier, TransformerClassifier])
+def test_no_records_have_no_labels(make: type) -> None:
+    records = labelled_records(60, 0)
+    inputs = records.drop_columns(["outcome"])
+    classifier = make(random_state=0, max_time=1e-6).fit(inputs, records["outcome"])
+    none = inputs.slice(0, 0)
+    assert classifier.predict(none).shape == (0,)
+    assert classifier.predict_proba(none).shape == (0, 2)
+    assert classifier.anomaly_score(none).shape == classifier.score_samples(none).shape == (0,)
+    assert classifier.explain(none) == []

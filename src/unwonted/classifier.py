@@ -124,3 +124,6 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         if without:
             raise DataError(f"{without} of {len(found)} records have no label; leave them out")
         return float(np.average(found == codes, weights=sample_weight))
+
+    def _evidence(self, encoded: Any) -> Floats:
+        return super()._evidence(encoded) if len(encoded) else np.empty((0, len(self.classes_)))
