@@ -57,7 +57,7 @@ class Broken(Line):
         raise ValueError("no luck")
 
 
-line = Learner("line", Line, searched=True)
+line = Learner("line", Line)
 
 
 def test_a_row_says_how_well_each_threshold_does() -> None:

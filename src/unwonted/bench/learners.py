@@ -36,19 +36,17 @@ class Learner:
         name: As in the tables of results.
         make: Gives an unfitted one for a seed and settings; a function at the top of a module.
         settings: Of this learner; part of what makes two runs the same.
-        searched: Whether its settings are searched.
         probable: Whether what it gives are probabilities.
     """
 
     name: str
     make: Callable[..., Taught]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    searched: bool = False
     probable: bool = True
 
     def at(self, **settings: Any) -> "Learner":
         """The same with other settings."""
-        return Learner(self.name, self.make, {**self.settings, **settings}, False, self.probable)
+        return Learner(self.name, self.make, {**self.settings, **settings}, self.probable)
 
 
 class _Ours:
@@ -133,7 +131,7 @@ def _logistic(seed: int) -> Taught:
     return _Reference(LogisticRegression(max_iter=1000))
 
 
-dmdn = Learner("DMDN", partial(_Ours, "dmdn"), searched=True)
+dmdn = Learner("DMDN", partial(_Ours, "dmdn"))
 """The deep mixture density network with labels."""
 
 dmdn_literal = Learner("DMDN, Gaussians over the label", partial(_Ours, "dmdn"), {"head": "mixture"})
@@ -143,10 +141,10 @@ one_class = Learner("DMDN, no labels", partial(_OneClass, "dmdn"), probable=Fals
 """The detector, which learns from all training records."""
 
 BASELINES = [
-    Learner("Transformer encoder", partial(_Ours, "transformer"), searched=True),
-    Learner("Temporal CNN", partial(_Ours, "tcn"), searched=True),
-    Learner("GRU with attention", partial(_Ours, "gru"), searched=True),
-    Learner("ResNet1D", partial(_Ours, "resnet1d"), searched=True),
+    Learner("Transformer encoder", partial(_Ours, "transformer")),
+    Learner("Temporal CNN", partial(_Ours, "tcn")),
+    Learner("GRU with attention", partial(_Ours, "gru")),
+    Learner("ResNet1D", partial(_Ours, "resnet1d")),
 ]
 """The paper's four baselines."""
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unwonted.bench import drawing, learners, lessons, tables
+from unwonted.bench import drawing, learners, lessons, searching, tables
 from unwonted.bench.measuring import Row, mean_sd
 from unwonted.bench.running import Kept, Progress, command, environment, write
 from unwonted.bench.running import run as run_jobs
@@ -43,8 +43,8 @@ def run(
     ]
     trials = run_jobs(work, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
     chosen = {
-        shown: min((row for row in rows if "error" not in row), key=lambda row: row["nats"])["settings"]
-        for shown, rows in tables.grouped(trials, lambda row: row["table"]).items()
+        shown: searching.best(rows)["settings"]
+        for shown, rows in tables.grouped(tables.finished(trials), lambda row: row["table"]).items()
     }
     final = [
         Lesson(shown, load, learners.dmdn.at(**settings), seed)
@@ -75,7 +75,7 @@ def epochs_to_best(validation: list[float]) -> int:
 def page(results: Mapping[str, Any]) -> str:
     """The figures by optimiser, the search, and what the paper says."""
     lines = []
-    for shown, rows in tables.grouped(_done(results["rows"]), lambda row: row["table"]).items():
+    for shown, rows in tables.grouped(tables.finished(results["rows"]), lambda row: row["table"]).items():
         finals = [{"final": row["history"]["validation"][-1]} for row in rows]
         epochs = [{"epochs": float(epochs_to_best(row["history"]["validation"]))} for row in rows]
         lines.append(
@@ -94,7 +94,7 @@ def page(results: Mapping[str, Any]) -> str:
     head = ["optimiser", "runs", "rate", "ACC", "F1", "AUC", "variance of the step's loss", "last validation loss"]
     trials = [
         [f"{row['table']}, {row['settings']['learning_rate']:.2g}", f"{row['nats']:.4f}"]
-        for row in _done(results["trials"])
+        for row in tables.finished(results["trials"])
     ]
     return tables.page(
         "Five optimisers",
@@ -123,13 +123,9 @@ def _order(rows: list[Row]) -> str:
 
 
 def _measures(rows: list[Row]) -> dict[str, dict[str, tuple[float, float]]]:
-    groups = tables.grouped(_done(rows), lambda row: row["table"])
+    groups = tables.grouped(tables.finished(rows), lambda row: row["table"])
     return {
         "accuracy": {name: mean_sd([row["at"]["0.5"]["accuracy"] for row in of]) for name, of in groups.items()},
         "F1": {name: mean_sd([row["at"]["0.5"]["f1"] for row in of]) for name, of in groups.items()},
         "variance of the loss": {name: mean_sd([row["loss_variance"] for row in of]) for name, of in groups.items()},
     }
-
-
-def _done(rows: list[Row]) -> list[Row]:
-    return [row for row in rows if "error" not in row]

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from unwonted.bench.learners import Learner, dmdn_literal
+from unwonted.bench import tables
+from unwonted.bench.learners import Learner
 from unwonted.bench.measuring import Row
 from unwonted.bench.running import Kept, Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.bench.teaching import LoadLabelled, Trial
 
-__all__ = ["SETTINGS", "search"]
+__all__ = ["SETTINGS", "best", "search"]
 
 SETTINGS = [{"learning_rate": rate, "dropout": dropout} for rate in (1e-3, 4e-3) for dropout in (0.1, 0.3)]
 QUICK_ROWS = 500
@@ -33,11 +34,14 @@ def search(
         for each in settings
     ]
     rows = run_jobs(work, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
-    found = {}
-    for network in networks:
-        mine = [row for row in rows if row["method"] == network.name and "error" not in row]
-        best = min(mine, key=lambda row: row["nats"])["settings"] if mine else {}
-        found[network.name] = network.at(**best)
-        if network.name == "DMDN":
-            found[dmdn_literal.name] = dmdn_literal.at(**best)
+    tried = tables.by_method(rows)
+    found = {
+        network.name: network.at(**best(tried[network.name])["settings"]) if network.name in tried else network.at()
+        for network in networks
+    }
     return found, rows
+
+
+def best(trials: Sequence[Row]) -> Row:
+    """The trial under which held-out labels are most likely."""
+    return min(trials, key=lambda row: row["nats"])

@@ -100,7 +100,7 @@ def _lessons(section: str, found: Mapping[str, Learner], seeds: int | None) -> l
         }
         return _each(loads, [learners.one_class], usual)
     whole: dict[str, tuple[LoadLabelled, list[Learner]]] = {
-        "random": (lessons.unsw, [*every, found["DMDN, Gaussians over the label"]]),
+        "random": (lessons.unsw, [*every, learners.dmdn_literal.at(**found["DMDN"].settings)]),
         "apart": (lessons.apart, every),
         "without-ttl": (lessons.without_ttl, [found["DMDN"], learners.references[0]]),
         "nsl-kdd": (lessons.nsl_kdd, every),
@@ -182,7 +182,7 @@ def _quality(rows: Sequence[Row], beside_paper: bool) -> str:
                 tables.figure(runs, "calibration_error"),
                 *tables.confusion(runs, "at", "0.5", "confusion"),
                 f"{mean_sd([row['fit_seconds'] for row in runs])[0]:.0f}",
-                f"{runs[0].get('steps', 0):,}" if "steps" in runs[0] else "–",
+                f"{runs[0]['steps']:,}" if "steps" in runs[0] else "–",
                 f"{runs[0]['parameters']:,}" if "parameters" in runs[0] else "–",
             ]
         )
@@ -203,8 +203,9 @@ def _thresholds(rows: Sequence[Row]) -> str:
 
 def _ranking(rows: Sequence[Row]) -> str:
     lines = []
-    finished = [row for row in rows if "error" not in row]
-    for (table, method), runs in tables.grouped(finished, lambda row: (row["table"], row["method"])).items():
+    for (table, method), runs in tables.grouped(
+        tables.finished(rows), lambda row: (row["table"], row["method"])
+    ).items():
         rule = next(iter(runs[0]["at"]))
         lines.append(
             [
@@ -233,7 +234,7 @@ def _kinds(rows: Sequence[Row]) -> str:
 def _trials(rows: Sequence[Row]) -> str:
     lines = []
     for method, runs in tables.by_method(rows).items():
-        best = min(runs, key=lambda row: row["nats"])
+        best = searching.best(runs)
         for row in runs:
             told = ", ".join(f"{name} {value}" for name, value in row["settings"].items())
             mark = "**" if row is best else ""

@@ -13,6 +13,7 @@ __all__ = [
     "confusion",
     "failures",
     "figure",
+    "finished",
     "grouped",
     "markdown",
     "oracle",
@@ -67,7 +68,7 @@ def _at(row: Row, path: Sequence[str]) -> Any:
 
 def by_method(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """The runs of each method, without those that failed."""
-    return grouped(_finished(rows), lambda row: row["method"])
+    return grouped(finished(rows), lambda row: row["method"])
 
 
 def oracle(rows: Sequence[Row], published: Mapping[str, tuple[float, float, float]]) -> str:
@@ -133,7 +134,7 @@ def trained_untrained(rows: Sequence[Row]) -> str:
 def auroc_by_table(rows: Sequence[Row]) -> str:
     """AUROC of each method on each table, and the mean over the tables that every method finished."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
-    cells = grouped(_finished(rows), lambda row: (row["table"], row["method"]))
+    cells = grouped(finished(rows), lambda row: (row["table"], row["method"]))
     first = {row["table"]: row for row in reversed(rows)}
     lines = []
     for table, row in sorted(first.items(), key=lambda item: _number(item[0])):
@@ -154,7 +155,7 @@ def auroc_by_table(rows: Sequence[Row]) -> str:
 def speed(rows: Sequence[Row]) -> str:
     """Seconds and rows per second, to train and to score, and peak memory."""
     lines = []
-    for (table, method), runs in grouped(_finished(rows), lambda row: (row["table"], row["method"])).items():
+    for (table, method), runs in grouped(finished(rows), lambda row: (row["table"], row["method"])).items():
         first = runs[0]
         fit, score = (mean_sd([row[metric] for row in runs])[0] for metric in ("fit_seconds", "score_seconds"))
         tested = first["n_normal"] + first["n_anomalies"]
@@ -179,13 +180,15 @@ def failures(rows: Sequence[Row]) -> str:
 
 def page(title: str, results: Mapping[str, Any], parts: Sequence[str]) -> str:
     """A whole page: title, parts, and how it was made."""
-    ways = list(results.get("made_by", {"": results}).items())
+    made_by: Mapping[str, Any] = results.get("made_by", {"": results})
+    sections: dict[str, list[str]] = {}
+    for name, made in made_by.items():
+        sections.setdefault(made["command"], []).append(name)
     feet = []
-    for command in dict.fromkeys(made["command"] for _, made in ways):
-        names = [name for name, made in ways if made["command"] == command]
-        made = next(made for _, made in ways if made["command"] == command)
+    for command, names in sections.items():
+        made = made_by[names[0]]
         versions = ", ".join(f"{name} {number}" for name, number in made["versions"].items())
-        what = f"{', '.join(names)}: made" if len(ways) > 1 else "Made"
+        what = f"{', '.join(names)}: made" if len(made_by) > 1 else "Made"
         feet.append(f"{what} by `{command}` ({made['machine']}; {versions}).")
     return "\n\n".join([f"# {title}", *parts, *feet]) + "\n"
 
@@ -198,7 +201,8 @@ def grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Ro
     return groups
 
 
-def _finished(rows: Sequence[Row]) -> list[Row]:
+def finished(rows: Sequence[Row]) -> list[Row]:
+    """The runs that did not fail."""
     return [row for row in rows if "error" not in row]
 
 
