@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from unwonted.arrays import sequences
     from unwonted.artifact import load
     from unwonted.errors import ArtifactError, DataError, DataWarning, TrainingError, UnwontedError
+    from unwonted.models import default_detector
     from unwonted.models.baselines import (
         GRUAttentionClassifier,
         ResNet1DClassifier,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from unwonted.models.dmdn import DMDN
     from unwonted.models.dmdn_classifier import DMDNClassifier
     from unwonted.models.dsebm import DSEBM
+    from unwonted.models.ensemble import DensityEnsemble
     from unwonted.report import write_report
 
 __all__ = [
@@ -27,12 +29,14 @@ __all__ = [
     "DMDNClassifier",
     "DataError",
     "DataWarning",
+    "DensityEnsemble",
     "GRUAttentionClassifier",
     "ResNet1DClassifier",
     "TemporalCNNClassifier",
     "TrainingError",
     "TransformerClassifier",
     "UnwontedError",
+    "default_detector",
     "load",
     "sequences",
     "write_report",
@@ -45,6 +49,7 @@ _HOME = {
     "DMDN": "unwonted.models.dmdn",
     "DMDNClassifier": "unwonted.models.dmdn_classifier",
     "DSEBM": "unwonted.models.dsebm",
+    "DensityEnsemble": "unwonted.models.ensemble",
     "GRUAttentionClassifier": "unwonted.models.baselines",
     "ResNet1DClassifier": "unwonted.models.baselines",
     "TemporalCNNClassifier": "unwonted.models.baselines",
@@ -54,6 +59,7 @@ _HOME = {
     "DataWarning": "unwonted.errors",
     "TrainingError": "unwonted.errors",
     "UnwontedError": "unwonted.errors",
+    "default_detector": "unwonted.models",
     "load": "unwonted.artifact",
     "sequences": "unwonted.arrays",
     "write_report": "unwonted.report",

@@ -132,7 +132,7 @@ def as_column(arrays: Arrays) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(arrays.lengths)), pa.int32()), steps)
 
 
-class Layout(msgspec.Struct, frozen=True, tag="arrays"):
+class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="arrays"):
     """What arrays look like: the counterpart of a table's schema.
 
     Attributes:
@@ -171,7 +171,7 @@ class Layout(msgspec.Struct, frozen=True, tag="arrays"):
         return f"images of {height} × {width} pixels and {channels} channel(s)"
 
 
-class ArrayEncoder(msgspec.Struct, frozen=True, tag="arrays"):
+class ArrayEncoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="arrays"):
     """Standardises each channel, t = (x − mean)/deviation, over all valid steps or pixels of training.
 
     >>> encoder = ArrayEncoder.fit(sequences([[[1.0], [3.0]], [[2.0]]]))

@@ -238,5 +238,6 @@ def _checksum(manifest: Manifest, tensors: dict[str, np.ndarray]) -> str:
     """A digest of all that the file holds but the digest itself."""
     digest = blake2b(msgspec.json.encode(msgspec.structs.replace(manifest, checksum="")), digest_size=16)
     for key in sorted(tensors):
-        digest.update(key.encode() + np.ascontiguousarray(tensors[key]).tobytes())
+        tensor = np.ascontiguousarray(tensors[key])
+        digest.update(f"{key} {tensor.dtype.str} {tensors[key].shape}".encode() + tensor.tobytes())
     return digest.hexdigest()

@@ -37,7 +37,7 @@ class Encoded(Batch):
     inputs: Tensor
 
 
-class Encoder(msgspec.Struct, frozen=True, tag="table"):
+class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="table"):
     """How each column of the schema becomes parts, in the schema's order.
 
     >>> table = pa.table({"bytes": [3.0, 5.0, 9.0], "proto": ["udp", "tcp", None]})

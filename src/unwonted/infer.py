@@ -33,7 +33,7 @@ class Role(StrEnum):
     IGNORE = "ignore"
 
 
-class Column(msgspec.Struct, frozen=True):
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One column as understood, and what was noticed about it."""
 
     name: str

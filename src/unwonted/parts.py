@@ -35,7 +35,7 @@ FURTHEST = 1e8
 NEAREST_RANK = 0.002
 
 
-class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
+class CategoricalPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="categorical"):
     """Categories, each with an outcome of its own; those too rare for one share an outcome evenly.
 
     Attributes:
@@ -109,7 +109,7 @@ class CategoricalPart(msgspec.Struct, frozen=True, tag="categorical"):
         return shares
 
 
-class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
+class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="numeric"):
     """A number on a bent axis: asinh((x − centre)/scale), linear near the centre and logarithmic far out, standardised.
 
     Amounts and counts are told apart by their ratios: the centre is zero, unless zero lies far from all values. The
@@ -242,7 +242,7 @@ class NumericPart(msgspec.Struct, frozen=True, tag="numeric"):
         return np.column_stack([t, np.interp(t, self.knots, self.ranks)]) * known[:, None]
 
 
-class CyclicPart(msgspec.Struct, frozen=True, tag="cyclic"):
+class CyclicPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="cyclic"):
     """A value on a circle, such as the hour of day; `scaled` runs over [0, 2π)."""
 
     column: str

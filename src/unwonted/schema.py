@@ -25,7 +25,7 @@ _Option = TypeVar("_Option", bound=StrEnum)
 _READ = {Kind.NUMERIC: as_numbers, Kind.DATETIME: as_dates, Kind.BOOLEAN: as_flags}
 
 
-class Schema(msgspec.Struct, frozen=True, tag="table"):
+class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="table"):
     """The columns of a table, in their order; records are matched to them by name.
 
     >>> table = pa.table({"bytes": [3, 5, 9], "proto": ["udp", "tcp", "udp"]})

@@ -15,7 +15,7 @@ from unwonted.cli.terminal import Terminal
 from unwonted.datasets import ORDINARY, office_log
 from unwonted.errors import DataError
 from unwonted.metrics import detection_by_category
-from unwonted.models.dmdn import DMDN
+from unwonted.models import default_detector
 from unwonted.report import write_report
 from unwonted.sources import check_output, write_table
 
@@ -50,11 +50,11 @@ def demo(
         f"with the {misuse.sum()} records of misuse among them and without labels"
     )
     with terminal.training() as report:
-        detector = DMDN(random_state=seed, verbose=report).fit(log)
+        detector = default_detector(random_state=seed, verbose=report).fit(log)
     scored = scoring.score(detector, log)
     top = scored.order[:FINDINGS]
     found = scoring.explained(detector, log, top, REASONS, terminal)
-    both = {"DMDN": scored.scores, "IForest": iforest().make(seed).fit(log).anomaly_score(log)}
+    both = {"unwonted": scored.scores, "IForest": iforest().make(seed).fit(log).anomaly_score(log)}
     overall = {name: float(roc_auc_score(misuse, scores)) for name, scores in both.items()}
     by_kind = {
         name: {
@@ -84,8 +84,8 @@ def demo(
     labels = [f"{kind}: {user}, {when:%a %d %b %H:%M}" for kind, user, when in zip(kinds, users, times, strict=True)]
     terminal.lines(*scoring.in_words(found, top.tolist(), labels), "")
     terminal.table(
-        ("AUROC", "DMDN", "IForest"),
-        [("all misuse", overall["DMDN"], overall["IForest"])]
-        + [(kind, by_kind["DMDN"][kind], by_kind["IForest"][kind]) for kind in by_kind["DMDN"]],
+        ("AUROC", "unwonted", "IForest"),
+        [("all misuse", overall["unwonted"], overall["IForest"])]
+        + [(kind, by_kind["unwonted"][kind], by_kind["IForest"][kind]) for kind in by_kind["unwonted"]],
     )
     terminal.lines("", f"{seconds:.0f} s. Open the report: {page}", f"Try next: unwonted inspect {data}")

@@ -23,7 +23,7 @@ from unwonted.cli.options import (
 )
 from unwonted.cli.terminal import Terminal
 from unwonted.errors import DataError
-from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
+from unwonted.models import CLASSIFIERS, DEFAULT, MODELS, classifier_class, model_class
 from unwonted.schema import read_overrides
 from unwonted.sources import check_output, notices_of, read_table
 
@@ -33,7 +33,10 @@ __all__ = ["fit"]
 def fit(
     *files: Files,
     output: Annotated[Path, Output],
-    model: str = "dmdn",
+    model: Annotated[
+        str | None,
+        Parameter(help="One of `unwonted models`; else ensemble, or dmdn with --target or --supervised."),
+    ] = None,
     label: Label = None,
     normal: Normal = None,
     supervised: Annotated[
@@ -58,7 +61,7 @@ def fit(
     else:
         check_pair(label, normal or [])
     limit = None if max_time is None else _seconds(max_time)
-    kind = _kind(model, supervised)
+    kind = _kind(model or ("dmdn" if supervised or target else DEFAULT), supervised)
     overrides = {} if schema is None else read_overrides(schema)
     text = [name for name, declared in overrides.items() if declared.get("kind") == "categorical"]
     table = read_table(files, delimiter=delimiter, text=text)

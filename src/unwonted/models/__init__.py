@@ -1,19 +1,23 @@
 """The registry of models: one line each, read by the command line, the tests and the benchmarks."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unwonted.classifier import Classifier
     from unwonted.detector import Detector
 
-__all__ = ["CLASSIFIERS", "MODELS", "classifier_class", "model_class"]
+__all__ = ["CLASSIFIERS", "DEFAULT", "MODELS", "classifier_class", "default_detector", "model_class"]
 
 MODELS = {
+    "ensemble": ("unwonted.models.ensemble", "DensityEnsemble"),
     "dmdn": ("unwonted.models.dmdn", "DMDN"),
     "dagmm": ("unwonted.models.dagmm", "DAGMM"),
     "dsebm": ("unwonted.models.dsebm", "DSEBM"),
 }
 """Detectors, which learn without labels: name to module and class; modules are imported when a model is asked for."""
+
+DEFAULT = "ensemble"
+"""The detector of those who choose none."""
 
 CLASSIFIERS = {
     "dmdn": ("unwonted.models.dmdn_classifier", "DMDNClassifier"),
@@ -43,6 +47,15 @@ def classifier_class(name: str) -> "type[Classifier]":
     """
     found: type[Classifier] = _found(name, CLASSIFIERS)
     return found
+
+
+def default_detector(**params: Any) -> "Detector":
+    """The detector that finds most without labels or tuning, unfitted, with these constructor arguments.
+
+    >>> default_detector(alert_rate=0.01, random_state=0)
+    DensityEnsemble(alert_rate=0.01, random_state=0)
+    """
+    return model_class(DEFAULT)(**params)
 
 
 def _found(name: str, registry: dict[str, tuple[str, str]]) -> type:

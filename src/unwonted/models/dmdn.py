@@ -13,7 +13,7 @@ from unwonted.models.masked_mixture import MaskedMixture
 from unwonted.schema import Overrides
 from unwonted.train import Plan, Progress, steps_for
 
-__all__ = ["DMDN"]
+__all__ = ["DMDN", "plan_for", "width_for"]
 
 Floats = NDArray[np.float64]
 
@@ -24,29 +24,37 @@ WIDTHS = {300: 64, 3000: 128, 20_000: 256}  # below so many training records
 WIDEST = 384
 
 
+def width_for(rows: int) -> int:
+    """Width of the network for so many training records."""
+    return next((width for below, width in WIDTHS.items() if rows < below), WIDEST)
+
+
+def plan_for(rows: int) -> Plan:
+    """How long to train the network on so many records."""
+    return Plan(steps=steps_for(rows, STEPS, FEWEST_STEPS, MOST_STEPS), batch=BATCH, rate=RATE)
+
+
 class DMDN(Detector):
     """Deep mixture density network: scores a record by −log p of its columns under learned Gaussian mixtures.
 
     `DMDN()` takes every column as behaviour: one network learns p(hidden columns | visible columns) for random
-    choices of what is hidden. The columns are shared out among eight blocks, and s_j (nats) is the surprise of
-    column j given all other blocks. A record's score has two parts, a documented surrogate of −log p(x):
+    choices of what is hidden. The columns are shared out among eight blocks, and a record's score is Σ_j s_j, where
 
-        Σ_j log(1 + exp z_j) / d  +  r / e,    z_j = (s_j − m_j)/(d_j + 0.1),
+        s_j = −½ log p(x_j | the columns of all other blocks) − ½ log p(x_j)
 
-    with mean m_j and standard deviation d_j of the surprise over held-out records, so that columns of pure noise do
-    not drown the telling ones, nor many ordinary columns a strange one; and r the distance from the nearest records
-    of training (see `Memory`), where the network smooths over fine structure. d and e are the standard deviations of
-    either part over the same records, so that both count alike.
+    in nats: what is odd beside the rest of the record and what is odd by itself count alike. It is a documented
+    surrogate of −log p(x).
 
     `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
     rule in the order given; nothing else is in the score then.
 
     Args:
         target: Columns whose density is wanted given all others; none for all columns.
-        pooling: "standardised" as above, or "sum", Σ_j s_j. With targets it is always the sum.
+        pooling: "sum" as above, or "standardised", Σ_j log(1 + exp z_j) with z_j = (s_j − m_j)/(d_j + 0.1), m_j and d_j
+            mean and standard deviation of s_j over held-out records: columns of pure noise do not drown the telling
+            ones then. With targets it is always the sum.
         components: Gaussians a column, K.
         width, depth: Of the network; a width of None follows the number of records.
-        memory: The most training records to keep for r, drawn at random; with 0 the surprise alone is the score.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
             `Estimator`.
 
@@ -63,11 +71,10 @@ class DMDN(Detector):
         self,
         target: Sequence[str] | str | None = None,
         *,
-        pooling: str = "standardised",
+        pooling: str = "sum",
         components: int = 4,
         width: int | None = None,
         depth: int = 1,
-        memory: int = 16_384,
         alert_rate: float = 0.05,
         schema: Overrides | None = None,
         ignore: Sequence[str] = (),
@@ -96,7 +103,6 @@ class DMDN(Detector):
         self.components = components
         self.width = width
         self.depth = depth
-        self.memory = memory
 
     def surprise(self, X: Any) -> Floats:
         """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
@@ -116,22 +122,19 @@ class DMDN(Detector):
         return (self.target,) if isinstance(self.target, str) else tuple(self.target or ())
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> MaskedMixture:
-        if self.memory < 0:
-            raise DataError(f"memory={self.memory} is below 0; give the most training records to keep, 0 for none")
         check_choice("pooling", self.pooling, ("standardised", "sum"))
         constant = [name for name in self._targets() if name not in encoder.columns]
         if constant:
             raise DataError(f"target {constant[0]!r} is constant or empty in the training records; choose another")
         return MaskedMixture(
             encoder,
-            width=self.width or next((width for below, width in WIDTHS.items() if rows < below), WIDEST),
+            width=self.width or width_for(rows),
             depth=self.depth,
             components=self.components,
             targets=self._targets(),
             standardise=self.pooling == "standardised",
-            memory=min(self.memory, rows) if self.pooling == "standardised" and not self._targets() else 0,
             seed=seed,
         )
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
-        return Plan(steps=steps_for(rows, STEPS, FEWEST_STEPS, MOST_STEPS), batch=BATCH, rate=RATE)
+        return plan_for(rows)

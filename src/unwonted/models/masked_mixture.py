@@ -12,7 +12,6 @@ from torch.nn import functional
 from unwonted.density import mixture_log_density, mixture_log_mass, wrapped_mixture_log_density
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import ColumnModel, Floats
-from unwonted.models.memory import Memory
 from unwonted.models.reading import Reading
 from unwonted.nets import ResidualMLP, initialise, register_derived
 from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart, Part
@@ -25,7 +24,6 @@ LARGEST_LOGIT = 30.0
 CIRCLE_SCALE = 2.0  # largest σ on a circle of 2π, a third of the way round
 BLOCKS = 8  # of the columns, each scored given all the others
 SPREAD_FLOOR = 0.1  # nats
-DISTANCE_FLOOR = 0.01
 LEAST_WIDTH = 1e-30  # of a bin, whose logarithm is taken
 WIDEST_VARIANCE = 1e6  # of a bin
 
@@ -50,7 +48,6 @@ class MaskedMixture(ColumnModel):
         components: K.
         targets: Columns to predict, in the order of the chain rule; none: every column given random others.
         standardise: Whether pooling centres and scales each column's surprise; never with targets.
-        memory: How many training records to keep; 0 for none, as with targets or without standardising.
         dropout: Of the network, for heads beside those of the density; the density itself is learnt without.
         seed: Of the weights, and of the contexts that scoring uses.
 
@@ -69,7 +66,6 @@ class MaskedMixture(ColumnModel):
     scored: Tensor
     centre: Tensor
     spread: Tensor
-    units: Tensor
 
     def __init__(
         self,
@@ -80,14 +76,13 @@ class MaskedMixture(ColumnModel):
         components: int,
         targets: Sequence[str] = (),
         standardise: bool = True,
-        memory: int = 0,
         dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
         parts = encoder.parts
         generator = Generator().manual_seed(seed)
-        self.architecture = {"width": width, "depth": depth, "components": components, "memory": memory}
+        self.architecture = {"width": width, "depth": depth, "components": components}
         self.reading = Reading(encoder)
         self.components, self.chained = components, bool(targets)
         self.standardise = standardise and not targets
@@ -115,8 +110,6 @@ class MaskedMixture(ColumnModel):
         self.register_buffer("scored", scored)
         self.register_buffer("centre", torch.zeros(len(encoder.columns), dtype=torch.float64))
         self.register_buffer("spread", torch.ones(len(encoder.columns), dtype=torch.float64))
-        self.register_buffer("units", torch.ones(2, dtype=torch.float64))
-        self.memory = Memory(encoder, memory) if memory else None
 
         with torch.random.fork_rng(devices=[]):
             self.body = ResidualMLP(len(self.reading.owner), width, depth, dropout)
@@ -144,30 +137,27 @@ class MaskedMixture(ColumnModel):
         return nats.new_zeros(len(nats), len(self.centre)).index_add(1, self.column_of_part, nats)
 
     def part_surprise(self, batch: Encoded) -> Tensor:
-        """−log p of each part in the context that it is scored in, 0 for what is scored in none, (n, parts)."""
+        """−log p of each part, (n, parts): with targets along the chain, 0 for all others.
+
+        Without targets the mean of −log p given the other blocks of columns, and of −log p given nothing.
+        """
         total = torch.zeros(batch.codes.shape, device=batch.codes.device)
         for h, scored in zip(self._read_in_contexts(batch), self.scored, strict=True):
             asked = scored.nonzero().flatten()
             total = total.index_add(1, asked, self._nats(batch, h, asked))
-        return total
-
-    def evidence(self, batch: Encoded) -> Tensor:
-        surprise = self.surprise(batch)
-        kinds = [surprise] if self.memory is None else [surprise, self.memory(batch)]
-        return torch.stack(kinds, 2)
+        if self.chained:
+            return total
+        everything = torch.arange(len(self.labels), device=total.device)
+        nothing = self.body.beyond_first(self.body.first.bias[None]).expand(len(batch), -1)
+        return (total + self._nats(batch, nothing, everything)) / 2
 
     def pool(self, evidence: Floats) -> Floats:
+        surprise = evidence[..., 0]
         if not self.standardise:
-            return evidence[..., 0]
-        by_surprise, by_distance = self.units.tolist()
-        contributions: Floats = self._above(evidence[..., 0]) / by_surprise
-        if evidence.shape[2] > 1:
-            contributions += evidence[..., 1] / by_distance
-        return contributions
-
-    def remember(self, records: Encoded, generator: Generator) -> None:
-        if self.memory is not None:
-            self.memory.remember(records, generator)
+            return surprise
+        # log(1 + exp z): what is above the usual counts, what is below hardly.
+        z: Floats = (surprise - self.centre.cpu().numpy()) / self.spread.cpu().numpy()
+        return np.logaddexp(0.0, z)
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
         if not self.standardise or len(evidence) < 2:
@@ -175,14 +165,6 @@ class MaskedMixture(ColumnModel):
         surprise = evidence[..., 0]
         self.centre.copy_(torch.from_numpy(surprise.mean(0)))
         self.spread.copy_(torch.from_numpy(surprise.std(0, ddof=1)) + SPREAD_FLOOR)
-        self.units[0] = self._above(surprise).sum(1).std(ddof=1) + SPREAD_FLOOR
-        if evidence.shape[2] > 1:
-            self.units[1] = evidence[..., 1].sum(1).std(ddof=1) + DISTANCE_FLOOR
-
-    def _above(self, surprise: Floats) -> Floats:
-        """log(1 + exp z) of the standardised surprise: what is above the usual counts, what is below hardly."""
-        z: Floats = (surprise - self.centre.cpu().numpy()) / self.spread.cpu().numpy()
-        return np.logaddexp(0.0, z)
 
     def culprit(self, batch: Encoded) -> str:
         if any(not torch.isfinite(weights).all() for weights in self.parameters()):

@@ -1,0 +1,116 @@
+"""Encoded records as points of a Euclidean space, in which distances and Gaussians make sense."""
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from unwonted.encode import Encoded, Encoder
+from unwonted.nets import register_derived
+from unwonted.parts import NOVEL, CategoricalPart, CyclicPart
+
+__all__ = ["Points"]
+
+RAREST = 0.01  # share of the records, that a category of fewer or none counts as
+
+
+class Points(nn.Module):
+    """Where a record lies: scaled numbers, times on the unit circle, a mark for each gap, weighed categories.
+
+    It keeps training records too, as many as asked for. Numbers are on their bent axis (see `NumericPart`), one unit a
+    standard deviation. A category of frequency f is 1/√(f(1 − f)) along an axis
+    of its own, as if it were a column of zeros and ones, standardised: two records with categories f and g are
+    √(1/f(1−f) + 1/g(1−g)) apart. What is rarer than one record in a hundred counts as one in a hundred: new categories
+    must not drown all else.
+
+    Attributes:
+        weights: Of each category.
+        codes, read: Of the kept records: outcomes, and numbers and circles.
+        kept: Where the kept records lie, shape (size, dimensions); it follows from the rest.
+        owner: Column of each dimension, one-hot, shape (dimensions, columns).
+
+    Args:
+        encoder: The parts.
+        size: How many records are kept, at most as many as `remember` is given; 0 for none.
+    """
+
+    codes: Tensor
+    read: Tensor
+    kept: Tensor
+    owner: Tensor
+    valued: Tensor
+    gaps: Tensor
+    numbers: Tensor
+    circles: Tensor
+    plain: Tensor
+    starts: Tensor
+    outcomes: Tensor
+    weights: Tensor
+
+    def __init__(self, encoder: Encoder, size: int) -> None:
+        super().__init__()
+        parts = encoder.parts
+        valued, plain, numbers, circles, at = list[int](), list[int](), list[int](), list[int](), 0
+        for i, part in enumerate(parts):
+            if isinstance(part, CategoricalPart):
+                plain.append(i)
+                continue
+            if isinstance(part, CyclicPart):
+                circles += [at, at + 1]
+            else:
+                numbers.append(len(valued))
+            valued.append(i)
+            at += part.inputs
+        outcomes = torch.tensor([parts[i].outcomes + 1 for i in plain], dtype=torch.long)
+        of_part = torch.tensor(encoder.column_of_part)
+        round_ = [i for i in valued if isinstance(parts[i], CyclicPart)]
+        straight = of_part[[valued[i] for i in numbers]]
+        owners = [straight, of_part[round_].repeat_interleave(2), of_part[valued]]
+        owner = torch.cat([*owners, of_part[plain].repeat_interleave(outcomes)])
+        derived = {
+            "valued": torch.tensor(valued, dtype=torch.long),
+            "numbers": torch.tensor(numbers, dtype=torch.long),
+            "circles": torch.tensor(circles, dtype=torch.long),
+            "plain": torch.tensor(plain, dtype=torch.long),
+            "gaps": torch.tensor([parts[i].outcomes - 1 if parts[i].missing else NOVEL for i in valued]),
+            "outcomes": outcomes,
+            "starts": outcomes.cumsum(0) - outcomes,
+            "owner": functional.one_hot(owner, len(encoder.columns)).float(),
+            "kept": torch.zeros(size, len(owner)),
+        }
+        register_derived(self, derived)
+        self.register_buffer("weights", torch.zeros(int(outcomes.sum())))
+        self.register_buffer("codes", torch.zeros(size, len(parts), dtype=torch.int16))
+        self.register_buffer("read", torch.zeros(size, len(numbers) + len(circles)))
+
+    def remember(self, records: Encoded, generator: Generator) -> None:
+        """Weighs categories by how often they are, and keeps as many of the records as there is room for, at random."""
+        counts = torch.bincount(self._named(records.codes).flatten(), minlength=len(self.weights))
+        shares = (counts / len(records)).clamp(RAREST, 1 - RAREST)
+        self.weights.copy_((shares * (1 - shares)).rsqrt())
+        drawn = torch.randperm(len(records), generator=generator)[: len(self.codes)].sort().values
+        kept = records[drawn.to(records.codes.device)]
+        self.codes.copy_(kept.codes)
+        self.read.copy_(self._read(kept))
+        self.place()
+
+    def place(self) -> None:
+        """Works out where the kept records lie, once they and the weights are there."""
+        self.kept = self._points(self.codes.long(), self.read)
+
+    def forward(self, batch: Encoded) -> Tensor:
+        """Where these records lie, shape (n, dimensions)."""
+        return self._points(batch.codes, self._read(batch))
+
+    def _read(self, batch: Encoded) -> Tensor:
+        return torch.cat([batch.values[:, self.numbers], batch.inputs[:, self.circles]], 1)
+
+    def _points(self, codes: Tensor, read: Tensor) -> Tensor:
+        found = codes[:, self.valued]
+        absent = (found == NOVEL) | (found == self.gaps)
+        named = self._named(codes)
+        hot = read.new_zeros(len(codes), len(self.weights)).scatter_(1, named, self.weights[named])
+        return torch.cat([read, absent.to(read.dtype), hot], 1)
+
+    def _named(self, codes: Tensor) -> Tensor:
+        """Position of each category among the outcomes of all parts; what is new is the last of its part."""
+        return self.starts + codes[:, self.plain].remainder(self.outcomes)
