@@ -95,7 +95,7 @@ def run(
     )
     flags = "adbench" if protocol == "one-class" else f"adbench --protocol {protocol}"
     made = environment(command(flags, seeds, only, methods))
-    found = added(before, [_compact(row) for row in rows], made, whole=only is None and methods is None)
+    found = added(before, [_compact(row) for row in rows], made)
     results = {
         "protocol": protocol,
         "limits": LIMITS | {"seconds": limit},

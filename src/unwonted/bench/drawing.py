@@ -72,18 +72,19 @@ def mean_ranks(ranks: Mapping[str, float], apart: float, ours: Collection[str], 
         axis.plot([tick, tick], [0, -0.2], color=INK, linewidth=1)
         axis.text(tick, -0.3, str(tick), ha="center", va="bottom", fontsize=8, color=QUIET)
     axis.plot([low, low + apart], [-1.2, -1.2], color=INK, linewidth=1.5)
-    axis.text(low + apart, -1.2, f"  critical difference {apart:.2f}", va="center", fontsize=8, color=QUIET)
+    axis.text(low + apart + 0.15 * side, -1.2, f"critical difference {apart:.2f}", va="center", fontsize=8, color=QUIET)
     for depth, (first, last) in enumerate(bars):
         ends = [values[first] - 0.1 * side, values[last] + 0.1 * side]
         axis.plot(ends, [0.4 + 0.35 * depth] * 2, color=INK, linewidth=3)
     for place, (name, value) in enumerate(zip(names, values, strict=True)):
         better = place < left
-        depth = 1.2 + 0.35 * len(bars) + 0.62 * (place if better else len(names) - 1 - place)
+        level = 1.2 + 0.35 * len(bars) + 0.62 * (place if better else len(names) - 1 - place)
         end, align = (low - side, "right") if better else (high + side, "left")
         colour, weight = (COLOURS[0], "bold") if name in ours else (INK, "normal")
-        axis.plot([value, value, end], [0, depth, depth], color=colour, linewidth=0.8)
-        said = f"{name}  {value:.2f} " if better else f" {value:.2f}  {name}"
-        axis.text(end, depth, said, ha=align, va="center", fontsize=9, color=colour, weight=weight)
+        axis.plot([value, value, end], [0, level, level], color=colour, linewidth=0.8)
+        said = f"{name}  {value:.2f}" if better else f"{value:.2f}  {name}"
+        off = -0.15 if better else 0.15
+        axis.text(end + off * side, level, said, ha=align, va="center", fontsize=9, color=colour, weight=weight)
     _save(figure, path)
 
 

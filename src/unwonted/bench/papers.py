@@ -34,7 +34,7 @@ _OCSVM, _KNN = 10_000, 20_000
 
 def rivals() -> list[Method]:
     """The peers of this protocol; two of them on no more training rows than they can take."""
-    return [ocsvm(_OCSVM), pyod("kNN", most=_KNN), pyod("IForest")]
+    return [ocsvm(_OCSVM), pyod("kNN", most=_KNN), peers.iforest()]
 
 
 def opening(results: Mapping[str, Any], others: str) -> list[str]:

@@ -11,7 +11,7 @@ from unwonted.bench.matrix import Flat, Matrix
 from unwonted.datasets import Records
 from unwonted.datasets.problem import some_of, take
 
-__all__ = ["ALERT_RATE", "Method", "Peer", "Scorer", "Trained"]
+__all__ = ["ALERT_RATE", "Method", "Peer", "Scorer", "Trained", "iforest"]
 
 ALERT_RATE = 0.05
 
@@ -107,3 +107,14 @@ class Peer:
         # PyOD's forest has both; its `offset_` is on the scale of the forest that it wraps.
         found = -self.model.threshold_ if hasattr(self.model, "threshold_") else self.model.offset_
         return float(np.asarray(found).item())
+
+
+def _iforest(seed: int) -> Peer:
+    from sklearn.ensemble import IsolationForest
+
+    return Peer(IsolationForest(contamination=ALERT_RATE, random_state=seed))
+
+
+def iforest() -> Method:
+    """Isolation forest of scikit-learn with defaults: the one peer that needs no other library."""
+    return Method("IForest", _iforest, libraries=("numpy", "scikit-learn", "scipy"))

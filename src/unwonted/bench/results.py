@@ -79,20 +79,20 @@ def earlier(file: Path) -> dict[str, Any]:
     return found
 
 
-def added(before: Mapping[str, Any], rows: Sequence[Row], made: Mapping[str, Any], whole: bool) -> dict[str, Any]:
+def added(before: Mapping[str, Any], rows: Sequence[Row], made: Mapping[str, Any]) -> dict[str, Any]:
     """Earlier results with the rows of a run, which replace those of the same table, method and seed.
 
     Args:
-        before: Earlier results, with `rows` and `made_by`.
+        before: Earlier results, with `rows` and `made_by`; a row without a key is of no known code, and dropped.
         rows: Of this run.
         made: Command, versions and machine of this run.
-        whole: Whether this run was asked for every table and method, and so stands for the rows before it too.
 
     Returns:
         `rows`, and `made_by`: how they were made, run by run.
     """
-    found = {(row["table"], row["method"], row["seed"]): row for row in (*before["rows"], *rows)}
-    runs = [] if whole else [run for run in before.get("made_by", {}).values() if run != made]
+    known = [row for row in before["rows"] if "key" in row]
+    found = {(row["table"], row["method"], row["seed"]): row for row in (*known, *rows)}
+    runs = [run for run in before.get("made_by", {}).values() if run != made] if len(found) > len(rows) else []
     return {"made_by": {f"run {i + 1}": run for i, run in enumerate([*runs, made])}, "rows": list(found.values())}
 
 

@@ -1,12 +1,14 @@
 """How benchmarks run: each job in a process of its own, its row kept at once; what fails or hangs is a row too."""
 
+import io
 import math
 import os
 import signal
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from multiprocessing import connection, get_all_start_methods, get_context
 from multiprocessing.connection import Connection
@@ -15,7 +17,6 @@ from typing import Any
 from unwonted.bench.expecting import Expected, Patience
 from unwonted.bench.keeping import Kept, timed_out
 from unwonted.bench.measuring import Row, Work
-from unwonted.bench.rivals import PYOD
 from unwonted.errors import DataError
 
 __all__ = ["Progress", "run"]
@@ -24,12 +25,6 @@ Progress = Callable[[int, int, str, float], None]
 """Called as (done, total, what was just done, seconds left): once before the first job, then after each."""
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-_LOADED = (
-    "__main__",
-    "unwonted.bench.measuring",
-    *(f"unwonted.models.{name}" for name in ("dmdn", "dagmm", "dsebm")),
-    *(f"pyod.models.{path.split('.')[0]}" for path in PYOD.values()),
-)
 
 
 def run(
@@ -113,7 +108,7 @@ def _context() -> Any:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(list(_LOADED))
+    context.set_forkserver_preload(["__main__", "unwonted.bench.loaded"])
     return context
 
 
@@ -133,7 +128,9 @@ def _perform(job: Work, threads: int, told: Connection) -> None:
     # The server loaded its libraries with the threads of the first run.
     os.environ.update(_variables(threads))
     torch.set_num_threads(threads)
-    with threadpoolctl.threadpool_limits(threads):
+    # What a library prints or warns of is neither a result nor news to the reader of one.
+    warnings.simplefilter("ignore")
+    with threadpoolctl.threadpool_limits(threads), redirect_stdout(io.StringIO()):
         try:
             found: Row | DataError = job.perform()
         except DataError as error:  # there are no data: the user has to know, before the page
@@ -162,8 +159,8 @@ def _row(one: _Running, limit: float | None) -> Row:
             found = {"error": _death(one.process.exitcode)}
     else:
         found = {"error": timed_out(limit), "fit_seconds": limit}
-    one.process.join(0.5 if "error" not in found else 0)
-    one.process.kill()
+        one.process.kill()
+    one.process.join()
     one.answer.close()
     if isinstance(found, DataError):
         raise found

@@ -82,17 +82,12 @@ def compare(rows: Sequence[Row]) -> Comparison:
     ranks = stats.rankdata(-quality, axis=1)
     best = quality >= quality.max(axis=1, keepdims=True, initial=-np.inf)
     standings = [
-        Standing(
+        _standing(
             method,
-            *(_mean([done[table, method] for table in complete], *path) for path in _QUALITY),
-            rank=float(ranks[:, i].mean()),
-            wins=int((best & np.isfinite(quality))[:, i].sum()),
-            finished=int(np.isfinite(quality[:, i]).sum()),
-            seeds=(
-                min(len(cells[table, method]) for table in tables),
-                max(len(cells[table, method]) for table in tables),
-            ),
-            **{key: _median([done[table, method] for table in tables], figure) for key, figure in _COST.items()},
+            [done[table, method] for table in complete],
+            [cells[table, method] for table in tables],
+            ranks[:, i],
+            best[:, i] & np.isfinite(quality[:, i]),
         )
         for i, method in enumerate(methods)
     ]
@@ -100,8 +95,25 @@ def compare(rows: Sequence[Row]) -> Comparison:
     return Comparison([standings[i] for i in order], tables, len(complete), partial, ranks[:, order])
 
 
-_QUALITY = (("auroc",), ("auprc",), ("oracle", "f1"))
-_COST = {"fit": "fit_seconds", "score": "score_seconds", "peak": "peak_mb"}
+def _standing(
+    method: str, complete: list[list[Row]], cells: list[list[Row]], ranks: np.ndarray, wins: np.ndarray
+) -> Standing:
+    """Of a method with these finished runs on the tables that all finished, all runs, ranks and wins on each table."""
+    counts = [len(runs) for runs in cells]
+    done = [finished(runs) for runs in cells]
+    return Standing(
+        method=method,
+        auroc=_mean(complete, "auroc"),
+        auprc=_mean(complete, "auprc"),
+        f1=_mean(complete, "oracle", "f1"),
+        rank=float(ranks.mean()),
+        wins=int(wins.sum()),
+        finished=sum(len(runs) == len(of) for runs, of in zip(cells, done, strict=True)),
+        seeds=(min(counts), max(counts)),
+        fit=_median(done, "fit_seconds"),
+        score=_median(done, "score_seconds"),
+        peak=_median(done, "peak_mb"),
+    )
 
 
 def _auroc(runs: Sequence[Row]) -> float:
