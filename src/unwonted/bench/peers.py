@@ -69,7 +69,7 @@ class Peer:
         model: An unfitted estimator of scikit-learn or PyOD.
         log: Whether numbers of a table enter as their logarithm; see `Matrix`.
         most: Training records to use, drawn by the seed where there are more; None for all.
-        seed: Of that draw.
+        seed: Of that draw, and of what the model draws without being told a seed.
     """
 
     def __init__(self, model: Any, log: bool = False, most: int | None = None, seed: int = 0) -> None:
@@ -88,6 +88,7 @@ class Peer:
             self.model.batch_size = min(self.model.batch_size, len(X))
         if hasattr(self.model, "n_features"):  # PyOD's DeepSVDD asks for it before there are data
             self.model.n_features = matrix.shape[1]
+        np.random.seed(self.seed)  # noqa: NPY002 - PyOD's DeepSVDD shuffles with NumPy's own generator
         self.model.fit(matrix)
         return self
 
