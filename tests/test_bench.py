@@ -125,6 +125,34 @@ def test_the_unsw_page_shows_quality_categories_and_ratios() -> None:
     assert "`unwonted bench unsw`" in page
 
 
+def test_the_unsw_run_has_every_peer_twice_and_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rivals_of = {method.name: method for method in unsw.peers()}
+    assert len(rivals_of) == 34
+    assert {name for name in rivals_of if "log inputs" in name} == {f"{name}, log inputs" for name in rivals.PYOD}
+    few = {name for name, method in rivals_of.items() if method.make(0).most == 10_000}
+    assert few == {f"{name}{log}" for name in ("OCSVM", "KDE", "LUNAR") for log in ("", ", log inputs")}
+
+    def run_here(work: list[Job], *, kept: Kept, **how: Any) -> list[dict[str, Any]]:
+        assert how["limit"] == 1800
+        return [measure(job) | {"key": kept.key(job, 1)} for job in work]
+
+    monkeypatch.setattr(loads, "unsw", tiny)
+    monkeypatch.setattr(loads, "unsw_without_ttl", tiny)
+    monkeypatch.setattr(ours, "methods", lambda: [LEARNER])
+    monkeypatch.setattr(unsw, "run_jobs", run_here)
+    unsw.run(tmp_path, seeds=2, methods=["learner"])
+    found = unsw.run(tmp_path, seeds=2, methods=["kNN"])
+    rows = [(row["table"], row["method"], row["seed"]) for row in found["rows"]]
+    learned = [(table, "learner", seed) for table in (unsw.FULL, unsw.WITHOUT_TTL) for seed in (0, 1)]
+    near = [(table, f"kNN{log}", 0) for table in (unsw.FULL, unsw.WITHOUT_TTL) for log in ("", ", log inputs")]
+    assert rows == learned + near
+    page = (tmp_path / "unsw.md").read_text(encoding="utf-8")
+    assert "OCSVM, KDE and LUNAR, whose time grows too fast, train on 10,000 rows" in page
+    assert page.count("| kNN, log inputs |") == 7  # quality, categories and confusion of both, and cost
+
+
 def test_the_mean_over_tables_is_taken_for_each_seed() -> None:
     figures = {("a", 0): 0.5, ("a", 1): 0.7, ("b", 0): 0.9, ("b", 1): 0.7}
     sizes = {"n_train": 1, "n_normal": 1, "n_anomalies": 1}

@@ -46,17 +46,16 @@ class Expected:
             self.add(row)
 
     def add(self, row: Row) -> None:
-        """Learns from a row; one without times says nothing."""
-        if "fit_seconds" in row:
-            took = row["fit_seconds"] + row.get("score_seconds", 0.0)
+        """Learns from a row that says how long its job took."""
+        if "seconds" in row:
             for key in ((row["table"], row["method"]), (row["method"],), ()):
-                self.seen.setdefault(key, []).append(took)
+                self.seen.setdefault(key, []).append(row["seconds"])
 
     def seconds(self, names: Row) -> float:
         """Of a job with such a table and method: by the same on that table, else by that method, else by all; NaN.
 
         Example:
-            >>> expected = Expected([{"table": "a", "method": m, "fit_seconds": s} for m, s in (("x", 2), ("y", 6))])
+            >>> expected = Expected([{"table": "a", "method": m, "seconds": s} for m, s in (("x", 2), ("y", 6))])
             >>> [expected.seconds({"table": "b", "method": m}) for m in ("x", "y", "z")]
             [2.0, 6.0, 4.0]
         """

@@ -37,7 +37,7 @@ def run(
     patience: Patience | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Runs each job in a new process; the rows come in the order of the jobs.
+    """Runs each job in a new process; the rows come in the order of the jobs, with a `key` and all the `seconds`.
 
     A new process is forked from a server that has loaded the libraries and done nothing else, so it starts at once.
     A job whose process dies or takes too long becomes a row with an `error`.
@@ -83,7 +83,8 @@ def run(
                         running.append(_start(context, work[index], index, threads, limit))
                 for one in _ended(running):
                     running.remove(one)
-                    row = work[one.index].names | _row(one, limit) | {"key": keys[one.index]}
+                    row = work[one.index].names | _row(one, limit)
+                    row |= {"seconds": time.monotonic() - one.started, "key": keys[one.index]}
                     rows[one.index] = row
                     for to in (kept, expected, patience):
                         to.add(row)
@@ -100,6 +101,7 @@ class _Running:
     index: int
     process: Any
     answer: Connection
+    started: float
     until: float
 
 
@@ -117,7 +119,8 @@ def _start(context: Any, job: Work, index: int, threads: int, limit: float | Non
     process = context.Process(target=_perform, args=(job, threads, told), daemon=True)
     process.start()
     told.close()
-    return _Running(index, process, answer, time.monotonic() + (limit or math.inf))
+    now = time.monotonic()
+    return _Running(index, process, answer, now, now + (limit or math.inf))
 
 
 def _perform(job: Work, threads: int, told: Connection) -> None:
