@@ -81,6 +81,8 @@ def test_what_is_slow_runs_with_fewer_seeds() -> None:
     found = [(row["method"], row["seed"]) for row in rows]
     assert found == [("norm", 0), ("norm", 1), ("other", 0), ("other", 1), ("other", 2), ("other", 3)]
     assert totals == [2, 2, 2]
+    alone = [job for job in work if job.method.name == "norm"]
+    assert len(run(alone, workers=1, threads=1, kept=Kept(None, slow), patience=Patience(60.0, 2))) == 2
 
 
 def test_time_left_is_that_of_earlier_rows() -> None:

@@ -4,13 +4,14 @@ import io
 import math
 import os
 import signal
+import threading
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from multiprocessing import connection, get_all_start_methods, get_context
+from multiprocessing import connection, get_all_start_methods, get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -128,6 +129,7 @@ def _perform(job: Work, threads: int, told: Connection) -> None:
     import threadpoolctl
     import torch
 
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     # The server loaded its libraries with the threads of the first run.
     os.environ.update(_variables(threads))
     torch.set_num_threads(threads)
@@ -143,8 +145,18 @@ def _perform(job: Work, threads: int, told: Connection) -> None:
     told.send(found)
 
 
+def _end_with_parent() -> None:
+    """A job does not outlive a run that is broken off."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _ended(running: Sequence[_Running]) -> list[_Running]:
     """Waits for some to answer, to die or to run out of time."""
+    if not running:
+        return []
     first = min(one.until for one in running)
     wait = None if first == math.inf else max(0.0, first - time.monotonic())
     ready = connection.wait([one.answer for one in running], wait)
