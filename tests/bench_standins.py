@@ -1,6 +1,9 @@
 """Small data sets and quick methods in the place of the benchmarks' own."""
 
 import os
+import signal
+import time
+import warnings
 from pathlib import Path
 from typing import Self
 
@@ -80,6 +83,31 @@ class Broken(Norm):
 
     def fit(self, X: pa.Table) -> Self:
         raise RuntimeError("did not converge")
+
+
+class Crash(Norm):
+    """Kills its own process, as the kernel does where memory runs out."""
+
+    def fit(self, X: pa.Table) -> Self:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return self
+
+
+class Hang(Norm):
+    """Never ends."""
+
+    def fit(self, X: pa.Table) -> Self:
+        time.sleep(600)
+        return self
+
+
+class Loud(Norm):
+    """Prints and warns."""
+
+    def fit(self, X: pa.Table) -> Self:
+        print("loud")  # noqa: T201
+        warnings.warn("loud", stacklevel=1)
+        return super().fit(X)
 
 
 NORM, BROKEN = Method("norm", Norm), Method("broken", Broken)

@@ -1,5 +1,6 @@
 """The pages of DAGMM and DSEBM hold what the papers' readers look for, with stand-ins for the models."""
 
+import os
 import pickle
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +13,7 @@ import pytest
 
 from bench_standins import Learner, Naive, Pixels, series, tiny
 from unwonted import datasets
-from unwonted.bench import dagmm, dsebm, loads, ours, papers, peers, sections, tables
+from unwonted.bench import dagmm, dsebm, loads, ours, papers, peers, rivals, sections, tables
 from unwonted.bench.measuring import measure
 from unwonted.bench.peers import ALERT_RATE, Method, Trained
 from unwonted.bench.published import CONTAMINATED, DAGMM_TABLE_2
@@ -51,7 +52,7 @@ def standins(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(sections, "run_jobs", here)
     monkeypatch.setattr(ours, "dagmm", dagmm_method)
     monkeypatch.setattr(ours, "dsebm", dsebm_method)
-    monkeypatch.setattr(peers, "autoencoder", lambda: Method("AutoEncoder", Pixels))
+    monkeypatch.setattr(rivals, "pyod", lambda name: Method(name, Pixels))
     monkeypatch.setattr(peers, "iforest", lambda: Method("IForest", Pixels))
     for name in ("kddcup", "thyroid", "arrhythmia"):
         monkeypatch.setattr(datasets, name, halves)
@@ -123,8 +124,8 @@ def test_the_speed_of_each_model_is_taken_alone_and_beside_the_autoencoders(
     rows = dagmm.run(tmp_path, seeds=3, only=["speed"])["sections"]["speed"]
     assert [row["method"] for row in rows] == ["DAGMM, paper's sizes", "DAGMM", "AutoEncoder"]
     assert not any("untrained" in row for row in rows)
-    assert (how_run[0]["fresh"], how_run[0]["workers"]) == (False, 2)
-    assert (how_run[1]["fresh"], how_run[1]["workers"]) == (True, 1)
+    assert (how_run[0]["workers"], how_run[0]["threads"]) == (2, 1)
+    assert (how_run[1]["workers"], how_run[1]["threads"]) == (1, os.cpu_count())
     row = rows[0] | {"fit_seconds": 4.0, "score_seconds": 0.5, "peak_mb": 700.0}
     assert "| kddcup, DAGMM, paper's sizes | 200 | 4.0 | 50 | 150 | 0.5 | 300 | 700 |" in tables.speed([row])
 

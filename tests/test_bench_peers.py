@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 
 from bench_standins import images, series, tiny
-from unwonted.bench import peers
+from unwonted.bench import peers, rivals
 from unwonted.bench.matrix import Flat, Matrix
 from unwonted.bench.measuring import Job, measure
 from unwonted.bench.peers import Method
 
 
 @pytest.mark.parametrize("load", [images, series])
-@pytest.mark.parametrize("method", [peers.iforest(), peers.knn(), peers.ocsvm()])
+@pytest.mark.parametrize("method", [peers.iforest(), rivals.pyod("kNN"), rivals.ocsvm()])
 def test_permuted_test_labels_change_no_score_of_arrays(load: Any, method: Method) -> None:
     row, other = (measure(Job("arrays", partial(load, order), method, 1)) for order in (False, True))
     assert (row["n_train"], row["n_normal"], row["n_anomalies"], row["n_columns"]) == (60, 20, 20, 36)
@@ -78,24 +78,68 @@ def test_flat_arrays_are_standardised_by_channel_from_training_alone() -> None:
 
 def test_the_autoencoder_takes_fewer_records_than_its_batch() -> None:
     data = series(False, 0)
-    autoencoder = peers.autoencoder().make(0).fit(data.train[:30])
+    autoencoder = rivals.pyod("AutoEncoder").make(0).fit(data.train[:30])
     found = autoencoder.anomaly_score(data.test)
     assert found[data.is_anomaly].mean() > found[~data.is_anomaly].mean()
 
 
 def test_a_peer_trains_on_no_more_rows_than_it_can_take() -> None:
     data = tiny(0)
-    peer = [peers.ocsvm(most).make(seed).fit(data.train) for most, seed in ((50, 0), (50, 0), (50, 1), (500, 0))]
+    peer = [rivals.ocsvm(most).make(seed).fit(data.train) for most, seed in ((50, 0), (50, 0), (50, 1), (500, 0))]
     assert [one.model.detector_.shape_fit_[0] for one in peer] == [50, 50, 50, 200]
     few, again, other, all_rows = (one.anomaly_score(data.test) for one in peer)
     assert (few == again).all()
     assert not (few == other).all()
-    assert (all_rows == peers.ocsvm().make(1).fit(data.train).anomaly_score(data.test)).all()
+    assert (all_rows == rivals.ocsvm().make(1).fit(data.train).anomaly_score(data.test)).all()
 
 
 def test_a_peer_alerts_on_about_the_rate_it_was_given() -> None:
     data = tiny(0)
-    for method in (peers.iforest(), peers.knn(), peers.ocsvm()):
+    for method in (peers.iforest(), rivals.pyod("kNN"), rivals.pyod("IForest"), rivals.ocsvm()):
         peer = method.make(0).fit(data.train)
         share = np.mean(-peer.anomaly_score(data.train) < peer.offset_)
         assert 0.03 <= share <= 0.07, method.name
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # PyOD's networks pin memory where there is no accelerator
+@pytest.mark.parametrize("name", rivals.PYOD)
+def test_every_peer_finds_an_obvious_outlier(name: str) -> None:
+    rng = np.random.default_rng(0)
+    train = pa.table({f"x{j}": rng.normal(5, 2, 40) for j in range(2)})
+    test = pa.table({f"x{j}": np.append(rng.normal(5, 1, 9), 15.0) for j in range(2)})
+    method = rivals.pyod(name)
+    first, again = (method.make(seed).fit(train).anomaly_score(test) for seed in ((0, 0) if method.seeded else (0, 1)))
+    assert first.shape == (10,)
+    assert np.isfinite(first).all()
+    assert (first == again).all(), "something draws that is not told the seed"
+    assert first.argmax() == 9
+
+
+def test_every_peer_is_known_by_the_libraries_that_do_its_work() -> None:
+    libraries = {method.name: method.libraries for method in rivals.every()}
+    assert len(libraries) == 17
+    assert all("pyod" in of for of in libraries.values())
+    assert {name for name, of in libraries.items() if "torch" in of} == {
+        "LUNAR",
+        "DIF",
+        "AutoEncoder",
+        "VAE",
+        "DeepSVDD",
+    }
+
+
+def test_infinite_scores_are_the_highest() -> None:
+    peer = peers.Peer(Infinite())
+    found = peer.fit(pa.table({"x": [0.0, 1.0]})).anomaly_score(pa.table({"x": [0.0, 1.0]}))
+    assert np.isfinite(found).all()
+    assert found[1] > 1e300 > found[0]
+
+
+class Infinite:
+    """A model that is infinitely sure of what lies above the mean."""
+
+    def fit(self, matrix: np.ndarray) -> None:
+        pass
+
+    def decision_function(self, matrix: np.ndarray) -> np.ndarray:
+        return np.where(matrix[:, 0] > 0, np.inf, 1.0)

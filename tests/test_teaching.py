@@ -10,8 +10,8 @@ import pytest
 
 from unwonted import DataError
 from unwonted.bench import learners, searching
+from unwonted.bench.keeping import Kept
 from unwonted.bench.learners import Learner
-from unwonted.bench.running import Kept
 from unwonted.bench.teaching import Lesson, Trial, teach
 from unwonted.datasets.labelled import UNKNOWN, LabelledProblem, held_out, scarce, some_rows, thinned
 
@@ -95,7 +95,7 @@ def test_the_search_takes_the_setting_with_the_most_likely_labels(tmp_path: Path
     work = [Trial("trial", tiny, line.at(**each), 0) for each in slopes]
     nats = [trial.perform()["nats"] for trial in work]
     assert nats[1] < min(nats[0], nats[2])
-    assert len({Kept(tmp_path).key(trial, 1, False) for trial in work}) == 3  # none is taken for another
+    assert len({Kept(tmp_path).key(trial, 1) for trial in work}) == 3  # none is taken for another
     assert len(searching.SETTINGS) == 4
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from unwonted.bench import drawing, learners, lessons, searching, tables
-from unwonted.bench.running import Kept, Progress, command, environment, write
+from unwonted.bench.keeping import Kept
+from unwonted.bench.results import command, environment, write
+from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.bench.table1 import HEADINGS
 from unwonted.bench.teaching import Lesson
@@ -38,7 +40,7 @@ def run(
         for network in networks
         for seed in range(1 if quick else seeds)
     ]
-    rows = run_jobs(work, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
+    rows = run_jobs(work, workers=2, threads=1, kept=kept, progress=progress)
     results = environment(command("curves", seeds) + " --quick" * quick) | {"rows": rows}
     write(out / "curves.json", results, page(results))
     histories = {method: [row["history"] for row in of] for method, of in tables.by_method(rows).items()}

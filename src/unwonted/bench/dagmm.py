@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unwonted import datasets
-from unwonted.bench import ours, papers, peers, sections, tables
+from unwonted.bench import ours, papers, rivals, sections, tables
 from unwonted.bench.loads import contaminated_kddcup
 from unwonted.bench.measuring import Row
 from unwonted.bench.published import CONTAMINATED, DAGMM_TABLE_2, UNTRAINED_KDDCUP
@@ -22,7 +22,7 @@ def run(
 ) -> dict[str, Any]:
     """Runs the benchmark and writes `dagmm.json` and `dagmm.md`.
 
-    An interrupted run goes on where it stopped; see `unwonted.bench.running.Kept`.
+    An interrupted run goes on where it stopped; see `unwonted.bench.keeping.Kept`.
 
     Args:
         out: Folder for the results; `benchmarks` in the repository.
@@ -48,7 +48,7 @@ def _sections() -> list[Section]:
     shares = {_share(share): partial(contaminated_kddcup, share) for share in CONTAMINATED}
     found.append(Section("contaminated", shares, [ours.dagmm("kddcup"), papers.rivals()[0]], seeds=3))
     timed = [replace(method, untrained=False) for method in (ours.dagmm("kddcup"), ours.dagmm())]
-    times = [*timed, peers.autoencoder()]
+    times = [*timed, rivals.pyod("AutoEncoder")]
     return [*found, Section("speed", {"kddcup": datasets.kddcup}, times, seeds=1, alone=True)]
 
 

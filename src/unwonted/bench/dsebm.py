@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unwonted import datasets
-from unwonted.bench import ours, papers, peers, sections, tables
+from unwonted.bench import ours, papers, rivals, sections, tables
 from unwonted.bench.loads import digit, gesture, shuffled_gesture
 from unwonted.bench.measuring import Load, Row
 from unwonted.bench.running import Progress
@@ -23,7 +23,7 @@ def run(
 ) -> dict[str, Any]:
     """Runs the benchmark and writes `dsebm.json` and `dsebm.md`.
 
-    An interrupted run goes on where it stopped; see `unwonted.bench.running.Kept`.
+    An interrupted run goes on where it stopped; see `unwonted.bench.keeping.Kept`.
 
     Args:
         out: Folder for the results; `benchmarks` in the repository.
@@ -43,19 +43,19 @@ def run(
 
 def _sections() -> list[Section]:
     both = [ours.dsebm("energy"), ours.dsebm("reconstruction")]
-    rivals = [peers.ocsvm(), peers.autoencoder()]
+    others = [rivals.ocsvm(), rivals.pyod("AutoEncoder")]
     digits: dict[str, Load] = {f"mnist-{which}": partial(digit, which) for which in range(10)}
     gestures: dict[str, Load] = {f"natops-{which}": partial(gesture, which) for which in range(1, 7)}
     shuffled: dict[str, Load] = {f"{name}{_SHUFFLED}": partial(shuffled_gesture, int(name[-1])) for name in gestures}
-    timed = [replace(both[0], untrained=False), peers.autoencoder()]
+    timed = [replace(both[0], untrained=False), rivals.pyod("AutoEncoder")]
     times: dict[str, Load] = {"kddcup": datasets.kddcup, "mnist-0": digits["mnist-0"], "natops-1": gestures["natops-1"]}
     return [
         *(
             Section(name, {name: load}, [*both, *papers.rivals()], seeds)
             for name, (load, seeds, _) in papers.SETS.items()
         ),
-        Section("mnist", digits, [*both, *rivals], seeds=5, fixed=True),
-        Section("natops", gestures, [*both, *rivals], seeds=10, fixed=True),
+        Section("mnist", digits, [*both, *others], seeds=5, fixed=True),
+        Section("natops", gestures, [*both, *others], seeds=10, fixed=True),
         Section("natops-shuffled", shuffled, both, seeds=10),
         Section("speed", times, timed, seeds=1, alone=True),
     ]
@@ -72,7 +72,7 @@ def page(results: Mapping[str, Any]) -> str:
             "## MNIST, one digit against the rest",
             "The training images of one digit train, the 10,000 test images are the test. The energy is convolutional; "
             "the peers read the pixels, standardised together, as one row. AUROC.",
-            tables.auroc_by_table(there["mnist"]),
+            tables.by_table(there["mnist"]),
         ]
     if there.get("natops") or there.get("natops-shuffled"):
         parts += [
@@ -80,7 +80,7 @@ def page(results: Mapping[str, Any]) -> str:
             "The 30 training series of one gesture train, the 180 test series are the test. The energy is recurrent; "
             "the peers read the series, each channel standardised, as one row. *Time shuffled*: the steps of each "
             "series, in training and test, stand in an order of its own, so what is lost was learned from it. AUROC.",
-            tables.auroc_by_table([*there.get("natops", []), *map(_in_its_column, there.get("natops-shuffled", []))]),
+            tables.by_table([*there.get("natops", []), *map(_in_its_column, there.get("natops-shuffled", []))]),
         ]
     return tables.page("DSEBM", results, [*parts, *papers.closing(results)])
 

@@ -4,32 +4,58 @@ import numpy as np
 
 from unwonted import datasets
 from unwonted.datasets import UNSW_TTL, Dataset
-from unwonted.datasets.problem import some_of, take
+from unwonted.datasets.problem import joined, some_of, take
 
 __all__ = [
     "LIMITS",
+    "all_in_one",
     "capped",
     "contaminated_kddcup",
     "digit",
     "gesture",
     "kddcup_attacks",
     "load",
+    "load_unlabelled",
     "shuffled_gesture",
     "unsw",
     "unsw_without_ttl",
 ]
 
-LIMITS = {"train": 20_000, "test_normal": 20_000, "test_anomalies": 5_000}
-"""The most rows that `capped` leaves of each part."""
+LIMITS = {"train": 10_000, "test_normal": 20_000, "test_anomalies": 5_000}
+"""The most rows that `capped` leaves of each part; `all_in_one` leaves as many as there may be to train on."""
 
 
 def load(name: str, seed: int) -> Dataset:
-    """A development set or ADBench table by name, of at most `LIMITS` rows."""
+    """One-class: a development set, ADBench table or set of embeddings by name, of at most `LIMITS` rows."""
+    return capped(_whole(name, seed), seed)
+
+
+def load_unlabelled(name: str, seed: int) -> Dataset:
+    """Unsupervised: the same sets, see `all_in_one`."""
+    return all_in_one(_whole(name, seed), seed)
+
+
+def _whole(name: str, seed: int) -> Dataset:
     if name == "nsl-kdd":
-        return capped(datasets.nsl_kdd(seed), seed)
+        return datasets.nsl_kdd(seed)
     if name == "online-shoppers":
-        return capped(datasets.online_shoppers(seed), seed)
-    return capped(datasets.adbench(name, seed), seed)
+        return datasets.online_shoppers(seed)
+    return datasets.adbench(name, seed)
+
+
+def all_in_one(data: Dataset, seed: int) -> Dataset:
+    """All records, or a draw of them with the same share of anomalies, in random order, to train on and to score."""
+    is_anomaly = np.concatenate([np.zeros(len(data.train), bool), data.is_anomaly])
+    rng = np.random.default_rng([seed, 1])
+    most = min(LIMITS["train"], len(is_anomaly))
+    anomalies = max(1, round(most * float(is_anomaly.mean())))
+    drawn = [
+        some_of(np.flatnonzero(is_anomaly == kind), count, rng)
+        for kind, count in ((False, most - anomalies), (True, anomalies))
+    ]
+    rows = rng.permutation(np.concatenate(drawn))
+    records = take(joined(data.train, data.test), rows)
+    return Dataset(data.name, records, records, is_anomaly[rows])
 
 
 def capped(data: Dataset, seed: int) -> Dataset:

@@ -43,8 +43,16 @@ class Work(Protocol):
     """What can be run: small enough to travel to another process."""
 
     @property
+    def names(self) -> Row:
+        """How its row begins: table, method and seed."""
+
+    @property
     def what(self) -> str:
         """What makes two runs the same, but for the code."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The distributions that do the work of a peer; empty where this package does it."""
 
     def perform(self) -> Row:
         """Runs it here and now; a failure is a row with an `error`."""
@@ -58,6 +66,16 @@ class Job:
     load: Load
     method: Method
     seed: int
+
+    @property
+    def names(self) -> Row:
+        """Table, method and seed."""
+        return {"table": self.table, "method": self.method.name, "seed": self.seed}
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Those of the method."""
+        return self.method.libraries
 
     @property
     def what(self) -> str:
@@ -102,28 +120,36 @@ def measure(job: Job) -> Row:
     Returns:
         table, method, seed, the part sizes, the metrics of `unwonted.metrics.evaluate`, `oracle` (see
         `at_anomaly_ratio`), `by_category` where there are kinds, fit_seconds, score_seconds, peak_mb (the most
-        memory that this process has held so far) and scores_sha256; for a method with an untrained twin,
-        `objective` (mean loss of ordinary test records, None where not finite) and `untrained`: the twin's
-        objective, auroc, auprc, oracle and scores_sha256. Where the method failed, `error` in place of all figures.
+        memory that this process held beyond what it held at the start) and scores_sha256; for a method with an
+        untrained twin, `objective` (mean loss of ordinary test records, None where not finite) and `untrained`: the
+        twin's objective, auroc, auprc, oracle and scores_sha256. Where the method failed, `error` in place of all
+        figures.
     """
-    row: Row = {"table": job.table, "method": job.method.name, "seed": job.seed}
+    before = peak_mb()
     data = job.load(job.seed)
+    row = job.names
     row |= {"n_train": len(data.train), "n_normal": int((~data.is_anomaly).sum())}
     row |= {"n_anomalies": int(data.is_anomaly.sum()), "n_columns": data.columns}
     try:
         scorer = job.method.make(job.seed)
         score, fit_seconds, score_seconds = scores(data, scorer)
-        peak = peak_mb()
+        peak = peak_mb() - before
         both = _both(data, scorer, job.seed) if job.method.untrained else {}
+        figures = _figures(data, score, scorer.offset_)
     except Exception as error:  # a peer may raise anything; hours of other results must not be lost with it
         return row | {"error": f"{type(error).__name__}: {error}"}
-    alerts = -score < scorer.offset_
-    row |= evaluate(score, data.is_anomaly, alerts, alert_rate=ALERT_RATE, threshold=-scorer.offset_)
+    row |= figures | {"fit_seconds": fit_seconds, "score_seconds": score_seconds, "peak_mb": peak}
+    return row | {"scores_sha256": hashlib.sha256(score.tobytes()).hexdigest()} | both
+
+
+def _figures(data: Dataset, score: np.ndarray, offset: float) -> Row:
+    """Quality of the scores, and of the alerts at the method's own threshold."""
+    alerts = -score < offset
+    row: Row = evaluate(score, data.is_anomaly, alerts, alert_rate=ALERT_RATE, threshold=-offset)
     row |= {"oracle": at_anomaly_ratio(score, data.is_anomaly)}
     if data.categories is not None:
         row["by_category"] = detection_by_category(alerts, score, list(data.categories), ~data.is_anomaly)
-    row |= {"fit_seconds": fit_seconds, "score_seconds": score_seconds, "peak_mb": peak}
-    return row | {"scores_sha256": hashlib.sha256(score.tobytes()).hexdigest()} | both
+    return row
 
 
 def _both(data: Dataset, scorer: Scorer, seed: int) -> Row:

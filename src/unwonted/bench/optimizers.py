@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from unwonted.bench import drawing, learners, lessons, searching, tables
+from unwonted.bench.keeping import Kept
 from unwonted.bench.measuring import Row, mean_sd
-from unwonted.bench.running import Kept, Progress, command, environment, write
+from unwonted.bench.results import command, environment, write
+from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.bench.teaching import Lesson, Trial
 from unwonted.optim import OPTIMISERS
@@ -41,7 +43,7 @@ def run(
         for shown, name in learners.OPTIMISERS.items()
         for factor in (FACTORS[1:2] if quick else FACTORS)
     ]
-    trials = run_jobs(work, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
+    trials = run_jobs(work, workers=2, threads=1, kept=kept, progress=progress)
     chosen = {
         shown: searching.best(rows)["settings"]
         for shown, rows in tables.grouped(tables.finished(trials), lambda row: row["table"]).items()
@@ -51,7 +53,7 @@ def run(
         for shown, settings in chosen.items()
         for seed in range(1 if quick else seeds)
     ]
-    rows = run_jobs(final, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
+    rows = run_jobs(final, workers=2, threads=1, kept=kept, progress=progress)
     results = environment(command("optimizers", seeds) + " --quick" * quick) | {"trials": trials, "rows": rows}
     write(out / "optimizers.json", results, page(results))
     drawing.optimizers(_measures(rows), figures / "optimizers.svg")

@@ -8,6 +8,7 @@ from unwonted.bench import loads, peers, tables
 from unwonted.bench.measuring import Load
 from unwonted.bench.peers import Method
 from unwonted.bench.published import DAGMM_TABLE_2
+from unwonted.bench.rivals import ocsvm, pyod
 from unwonted.bench.sections import every_row
 
 __all__ = ["PRESETS", "SETS", "closing", "opening", "quality", "rivals"]
@@ -33,7 +34,7 @@ _OCSVM, _KNN = 10_000, 20_000
 
 def rivals() -> list[Method]:
     """The peers of this protocol; two of them on no more training rows than they can take."""
-    return [peers.ocsvm(_OCSVM), peers.knn(most=_KNN), peers.iforest()]
+    return [ocsvm(_OCSVM), pyod("kNN", most=_KNN), peers.iforest()]
 
 
 def opening(results: Mapping[str, Any], others: str) -> list[str]:
@@ -69,7 +70,7 @@ def closing(results: Mapping[str, Any]) -> list[str]:
     if results["sections"].get("speed"):
         parts += [
             "## Speed",
-            f"Each job alone in a new process, {results['threads']} thread(s).",
+            f"Each job alone in a new process, {results['threads']} thread(s). {tables.MEMORY}",
             tables.speed(results["sections"]["speed"]),
         ]
     return [*parts, tables.failures(every_row(results))]

@@ -1,8 +1,7 @@
-"""What a benchmark compares: methods behind one small interface, and the peers from other libraries."""
+"""What a benchmark compares: methods behind one small interface, and the wrapper of other libraries' methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -12,18 +11,7 @@ from unwonted.bench.matrix import Flat, Matrix
 from unwonted.datasets import Records
 from unwonted.datasets.problem import some_of, take
 
-__all__ = [
-    "ALERT_RATE",
-    "Method",
-    "Peer",
-    "Scorer",
-    "Trained",
-    "autoencoder",
-    "iforest",
-    "knn",
-    "lof",
-    "ocsvm",
-]
+__all__ = ["ALERT_RATE", "Method", "Peer", "Scorer", "Trained", "iforest"]
 
 ALERT_RATE = 0.05
 
@@ -63,12 +51,15 @@ class Method:
             another process.
         seeded: False where the seed changes nothing, and one run on a fixed split is enough.
         untrained: True to measure each fitted scorer beside its `untrained` twin too.
+        libraries: Of a peer, the distributions that do its work: its rows change with them, not with our models.
+            Empty for a method of this package.
     """
 
     name: str
     make: Callable[[int], Scorer]
     seeded: bool = True
     untrained: bool = False
+    libraries: tuple[str, ...] = ()
 
 
 class Peer:
@@ -78,7 +69,7 @@ class Peer:
         model: An unfitted estimator of scikit-learn or PyOD.
         log: Whether numbers of a table enter as their logarithm; see `Matrix`.
         most: Training records to use, drawn by the seed where there are more; None for all.
-        seed: Of that draw.
+        seed: Of that draw, and of what the model draws without being told a seed.
     """
 
     def __init__(self, model: Any, log: bool = False, most: int | None = None, seed: int = 0) -> None:
@@ -92,83 +83,39 @@ class Peer:
         if self.most is not None:
             X = take(X, some_of(np.arange(len(X)), self.most, np.random.default_rng(self.seed)))
         self.matrix = (Matrix(self.log) if isinstance(X, pa.Table) else Flat()).fit(X)
+        matrix = self.matrix.transform(X)
         if hasattr(self.model, "batch_size"):  # PyOD drops a batch that is not full, and may have none left
             self.model.batch_size = min(self.model.batch_size, len(X))
-        self.model.fit(self.matrix.transform(X))
+        if hasattr(self.model, "n_features"):  # PyOD's DeepSVDD asks for it before there are data
+            self.model.n_features = matrix.shape[1]
+        np.random.seed(self.seed)  # noqa: NPY002 - PyOD's DeepSVDD shuffles with NumPy's own generator
+        self.model.fit(matrix)
         return self
 
     def anomaly_score(self, X: Records) -> np.ndarray:
-        """The method's own score, turned where needed so that higher is stranger, shape (n,)."""
+        """The method's own score, turned where needed so that higher is stranger, shape (n,); infinity is highest."""
         matrix = self.matrix.transform(X)
         if hasattr(self.model, "score_samples"):
-            return -np.asarray(self.model.score_samples(matrix))
-        return np.asarray(self.model.decision_function(matrix), dtype=np.float64)
+            score = -np.asarray(self.model.score_samples(matrix), dtype=np.float64)
+        else:
+            score = np.asarray(self.model.decision_function(matrix), dtype=np.float64)
+        # PyOD's PCA divides by the variance of components that have none.
+        return np.minimum(score, np.finfo(np.float64).max)
 
     @property
     def offset_(self) -> float:
         """Minus the threshold that the method took from its training scores for `ALERT_RATE`."""
-        found = self.model.offset_ if hasattr(self.model, "offset_") else -self.model.threshold_
+        # PyOD's forest has both; its `offset_` is on the scale of the forest that it wraps.
+        found = -self.model.threshold_ if hasattr(self.model, "threshold_") else self.model.offset_
         return float(np.asarray(found).item())
 
 
-def _iforest(log: bool, seed: int) -> Peer:
+def _iforest(seed: int) -> Peer:
     from sklearn.ensemble import IsolationForest
 
-    return Peer(IsolationForest(contamination=ALERT_RATE, random_state=seed), log)
+    return Peer(IsolationForest(contamination=ALERT_RATE, random_state=seed))
 
 
-def _knn(log: bool, most: int | None, seed: int) -> Peer:
-    from pyod.models.knn import KNN
-
-    return Peer(KNN(n_neighbors=5, method="largest", contamination=ALERT_RATE), log, most, seed)
-
-
-def _lof(log: bool, seed: int) -> Peer:
-    from sklearn.neighbors import LocalOutlierFactor
-
-    return Peer(LocalOutlierFactor(n_neighbors=20, contamination=ALERT_RATE, novelty=True), log)
-
-
-def _ocsvm(most: int | None, seed: int) -> Peer:
-    from pyod.models.ocsvm import OCSVM
-
-    return Peer(OCSVM(nu=ALERT_RATE, contamination=ALERT_RATE), most=most, seed=seed)
-
-
-def _autoencoder(log: bool, seed: int) -> Peer:
-    from pyod.models.auto_encoder import AutoEncoder
-
-    return Peer(AutoEncoder(contamination=ALERT_RATE, random_state=seed, verbose=0), log)
-
-
-def _named(name: str, log: bool) -> str:
-    return f"{name}, log inputs" if log else name
-
-
-def iforest(log: bool = False) -> Method:
-    """Isolation forest of scikit-learn, with defaults."""
-    return Method(_named("IForest", log), partial(_iforest, log))
-
-
-def knn(log: bool = False, most: int | None = None) -> Method:
-    """Distance to the fifth nearest training record, of at most so many: PyOD's KNN with defaults."""
-    return Method(_named("kNN", log), partial(_knn, log, most), seeded=most is not None)
-
-
-def lof(log: bool = False) -> Method:
-    """Local outlier factor of scikit-learn (20 neighbours)."""
-    return Method(_named("LOF", log), partial(_lof, log), seeded=False)
-
-
-def ocsvm(most: int | None = None) -> Method:
-    """One-class SVM of scikit-learn, Gaussian kernel, ν the alert rate, on at most so many training records.
-
-    By way of PyOD, whose threshold is a quantile of training scores: the SVM's own lies on records at the margin, of
-    which tables with many equal records have many, and rounding then decides.
-    """
-    return Method("OC-SVM", partial(_ocsvm, most), seeded=most is not None)
-
-
-def autoencoder(log: bool = False) -> Method:
-    """PyOD's AutoEncoder with defaults."""
-    return Method(_named("AutoEncoder", log), partial(_autoencoder, log))
+def iforest() -> Method:
+    """Isolation forest of scikit-learn with defaults: the one peer that needs no other library."""
+    return Method("IForest", _iforest, libraries=("numpy", "scikit-learn", "scipy"))

@@ -1,32 +1,31 @@
-"""How benchmarks run: jobs in processes of their own, each finished row kept at once, results into JSON."""
+"""How benchmarks run: each job in a process of its own, its row kept at once; what fails or hangs is a row too."""
 
-import ast
-import hashlib
+import io
+import math
 import os
-import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from importlib.metadata import version
-from multiprocessing import get_context
-from pathlib import Path
+import signal
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from multiprocessing import connection, get_all_start_methods, get_context, parent_process
+from multiprocessing.connection import Connection
 from typing import Any
 
-import msgspec
-
-import unwonted
+from unwonted.bench.expecting import Expected, Patience
+from unwonted.bench.keeping import Kept, timed_out
 from unwonted.bench.measuring import Row, Work
 from unwonted.errors import DataError
-from unwonted.sources import atomic_write
 
-__all__ = ["Kept", "Progress", "chosen", "command", "environment", "fingerprint", "run", "write"]
+__all__ = ["Progress", "run"]
 
-Progress = Callable[[int, int, str], None]
-"""Called as (done, total, what was just done)."""
+Progress = Callable[[int, int, str, float], None]
+"""Called as (done, total, what was just done, seconds left): once before the first job, then after each."""
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-_PACKAGES = ("unwonted", "torch", "scikit-learn", "pyod", "xgboost-cpu", "numpy", "pyarrow")
-_MEASURING = ("learners.py", "loads.py", "matrix.py", "measuring.py", "ours.py", "peers.py", "teaching.py")
 
 
 def run(
@@ -34,115 +33,172 @@ def run(
     *,
     workers: int,
     threads: int,
-    fresh: bool,
-    kept: "Kept | None" = None,
+    limit: float | None = None,
+    kept: Kept | None = None,
+    patience: Patience | None = None,
     progress: Progress | None = None,
 ) -> list[Row]:
-    """Runs jobs in spawned processes; the rows come in the order of the jobs.
+    """Runs each job in a new process; the rows come in the order of the jobs, with a `key` and all the `seconds`.
+
+    A new process is forked from a server that has loaded the libraries and done nothing else, so it starts at once.
+    A job whose process dies or takes too long becomes a row with an `error`.
 
     Args:
         work: What to run.
-        workers: How many processes at a time; with one, times are not disturbed by other jobs.
+        workers: How many at a time; with one, times are not disturbed by other jobs.
         threads: Threads for each of them.
-        fresh: A new process for each job, so that its peak memory is its own.
+        limit: Seconds that a job may take; None for as long as it wants.
         kept: Rows of earlier runs, which are not run again, and where new ones are added as they come.
-        progress: Called after each job that ran.
+        patience: With what is slow; None has no end.
+        progress: Called before the first job and after each that ran.
+
+    Raises:
+        DataError: A data file is missing or altered.
     """
     kept = kept or Kept()
-    keys = [kept.key(job, threads, fresh) for job in work]
-    rows = {index: kept.rows[key] for index, key in enumerate(keys) if key in kept.rows}
-    tasks = 1 if fresh else None
-    with (
-        _threads(threads),
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn"), max_tasks_per_child=tasks) as pool,
-    ):
-        futures = {pool.submit(_perform, job): index for index, job in enumerate(work) if index not in rows}
-        for future in as_completed(futures):
-            row = rows[futures[future]] = future.result()
-            if not fresh:
-                row.pop("peak_mb", None)
-            kept.add(keys[futures[future]], row)
-            if progress is not None:
-                done = len(rows) - len(work) + len(futures)
-                progress(done, len(futures), f"{row['table']}, {row['method']}, seed {row['seed']}")
-    return [rows[index] for index in range(len(work))]
+    keys = [kept.key(job, threads) for job in work]
+    rows = {index: row for index, key in enumerate(keys) if (row := kept.row(key, limit)) is not None}
+    left = deque(index for index in range(len(work)) if index not in rows)
+    known, done = len(rows), 0
+    running: list[_Running] = []
+    expected, patience = Expected(kept.rows.values()), patience or Patience(math.inf, 0)
+    for row in rows.values():
+        patience.add(row)
+
+    def tell(what: str) -> None:
+        if progress is not None:
+            ahead = [*(one.index for one in running), *left]
+            wanted = [work[i] for i in ahead if not patience.ended(work[i].names)]
+            seconds = sum(expected.seconds(job.names) for job in wanted) / workers
+            progress(done, done + len(wanted), what, seconds)
+
+    if left:
+        tell(f"{known:,} results are there from earlier runs")
+    with _environment(threads):
+        context = _context()
+        try:
+            while left or running:
+                while left and len(running) < workers:
+                    index = left.popleft()
+                    if not patience.ended(work[index].names):
+                        running.append(_start(context, work[index], index, threads, limit))
+                for one in _ended(running):
+                    running.remove(one)
+                    row = work[one.index].names | _row(one, limit)
+                    row |= {"seconds": time.monotonic() - one.started, "key": keys[one.index]}
+                    rows[one.index] = row
+                    for to in (kept, expected, patience):
+                        to.add(row)
+                    done += 1
+                    tell(f"{row['table']}, {row['method']}, seed {row['seed']}" + ", failed" * ("error" in row))
+        finally:
+            for one in running:
+                one.process.kill()
+    return [rows[index] for index in sorted(rows)]
 
 
-def _perform(job: Work) -> Row:
-    return job.perform()
+@dataclass(eq=False)
+class _Running:
+    index: int
+    process: Any
+    answer: Connection
+    started: float
+    until: float
 
 
-class Kept:
-    """Rows that survive an interruption: one JSON line each, in a file that only ever grows.
-
-    A row is taken again for the same data, method, seed and way to run, as long as the code and the libraries that
-    make rows are the same (see `fingerprint`); a row that failed is run again.
-
-    Args:
-        out: Folder of the results; the rows of all benchmarks are in `.rows` inside, hidden from git, to be deleted
-            for a run from scratch. None keeps nothing.
-    """
-
-    def __init__(self, out: Path | None = None) -> None:
-        self.rows: dict[str, Row] = {}
-        self.file: Path | None = None
-        if out is None:
-            return
-        folder = out / ".rows"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text("*\n")
-        self.file, self.code = folder / "rows.jsonl", fingerprint()
-        for line in self.file.read_bytes().splitlines() if self.file.exists() else ():
-            try:
-                key, row = msgspec.json.decode(line, type=tuple[str, Row])
-            except msgspec.DecodeError:  # cut short when the run was
-                continue
-            self.rows[key] = row
-
-    def key(self, job: Work, threads: int, fresh: bool) -> str:
-        """What makes two runs the same."""
-        if self.file is None:
-            return ""
-        how = f"{threads}{' alone' * fresh}"
-        return f"{job.what} | {how} | {self.code}"
-
-    def add(self, key: str, row: Row) -> None:
-        """Keeps a row, unless it failed."""
-        if self.file is not None and "error" not in row:
-            with self.file.open("ab") as file:
-                file.write(b"\n" + msgspec.json.encode((key, row)) + b"\n")
+def _context() -> Any:
+    """Forks from a clean server where there is one; elsewhere each process loads the libraries again."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["__main__", "unwonted.bench.loaded"])
+    return context
 
 
-def fingerprint() -> str:
-    """A digest of what makes rows: the package's code, less comments, docstrings, commands and pages; libraries."""
-    folder = Path(unwonted.__file__).parent
-    digest = hashlib.sha256(repr(_versions()).encode())
-    for file in sorted(folder.rglob("*.py")):
-        place = file.relative_to(folder).parts
-        shows = place[0] in ("cli", "report") or (place[0] == "bench" and place[-1] not in _MEASURING)
-        if not shows:
-            digest.update("/".join(place).encode() + _code(file.read_text(encoding="utf-8")).encode())
-    return digest.hexdigest()[:16]
+def _start(context: Any, job: Work, index: int, threads: int, limit: float | None) -> _Running:
+    answer, told = context.Pipe(duplex=False)
+    process = context.Process(target=_perform, args=(job, threads, told), daemon=True)
+    process.start()
+    told.close()
+    now = time.monotonic()
+    return _Running(index, process, answer, now, now + (limit or math.inf))
 
 
-def _code(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            node.body = [part for part in node.body if not _says_only(part)]
-    return ast.dump(tree)
+def _perform(job: Work, threads: int, told: Connection) -> None:
+    """What the process of a job does."""
+    import threadpoolctl
+    import torch
+
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # The server loaded its libraries with the threads of the first run.
+    os.environ.update(_variables(threads))
+    torch.set_num_threads(threads)
+    # What a library prints or warns of is neither a result nor news to the reader of one.
+    warnings.simplefilter("ignore")
+    with threadpoolctl.threadpool_limits(threads), redirect_stdout(io.StringIO()):
+        try:
+            found: Row | DataError = job.perform()
+        except DataError as error:  # there are no data: the user has to know, before the page
+            found = error
+        except Exception as error:
+            found = {"error": f"{type(error).__name__}: {error}"}
+    told.send(found)
 
 
-def _says_only(part: ast.stmt) -> bool:
-    return isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
+def _end_with_parent() -> None:
+    """A job does not outlive a run that is broken off."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _ended(running: Sequence[_Running]) -> list[_Running]:
+    """Waits for some to answer, to die or to run out of time."""
+    if not running:
+        return []
+    first = min(one.until for one in running)
+    wait = None if first == math.inf else max(0.0, first - time.monotonic())
+    ready = connection.wait([one.answer for one in running], wait)
+    now = time.monotonic()
+    return [one for one in running if one.answer in ready or now >= one.until]
+
+
+def _row(one: _Running, limit: float | None) -> Row:
+    found: Row | DataError
+    if one.answer.poll():
+        try:
+            found = one.answer.recv()
+        except EOFError:  # it died and left the pipe empty
+            one.process.join()
+            found = {"error": _death(one.process.exitcode)}
+    else:
+        found = {"error": timed_out(limit), "fit_seconds": limit}
+        one.process.kill()
+    one.process.join()
+    one.answer.close()
+    if isinstance(found, DataError):
+        raise found
+    return found
+
+
+def _death(code: int) -> str:
+    if code >= 0:
+        return f"its process ended with status {code}"
+    name = signal.Signals(-code).name
+    return f"its process was killed by {name}" + " (out of memory?)" * (name == "SIGKILL")
+
+
+def _variables(threads: int) -> dict[str, str]:
+    # Without the passive policy, OpenMP's threads spin while they wait: beside any other work on the machine,
+    # PyTorch on small batches then takes up to twenty times as long.
+    return dict.fromkeys(_THREADS, str(threads)) | {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def _environment(threads: int) -> Iterator[None]:
     """Lets processes started inside use so many threads: libraries read these variables when loaded."""
-    # Without the passive policy, OpenMP's threads spin while they wait: beside any other work on the machine,
-    # PyTorch on small batches then takes up to twenty times as long.
-    wanted = dict.fromkeys(_THREADS, str(count)) | {"OMP_WAIT_POLICY": "PASSIVE"}
+    wanted = _variables(threads)
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -153,47 +209,3 @@ def _threads(count: int) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def chosen(only: Sequence[str] | None, there: Sequence[str]) -> list[str]:
-    """The names asked for, in the order in which they run; None asks for all.
-
-    Raises:
-        DataError: One of them does not exist.
-    """
-    wanted = list(there if only is None else only)
-    unknown = [name for name in wanted if name not in there]
-    if unknown:
-        raise DataError(f"--only {unknown[0]}: there is no such data set; choose of {', '.join(there)}")
-    return [name for name in there if name in wanted]
-
-
-def command(name: str, seeds: int | None, only: Sequence[str] | None = None) -> str:
-    """The command that makes a result.
-
-    Example:
-        >>> command("dsebm", 2, ["mnist", "natops"])
-        'unwonted bench dsebm --seeds 2 --only mnist --only natops'
-    """
-    flags = [] if seeds is None else [f"--seeds {seeds}"]
-    return " ".join([f"unwonted bench {name}", *flags, *(f"--only {section}" for section in only or ())])
-
-
-def environment(command: str) -> dict[str, Any]:
-    """What a reader needs to judge and repeat a result: command, versions, machine."""
-    return {
-        "command": command,
-        "versions": _versions(),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
-
-
-def write(path: Path, results: Mapping[str, Any], page: str) -> None:
-    """Writes results as indented JSON, infinite thresholds as null, and their page; each whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
-    atomic_write(path.with_suffix(".md"), page.encode())

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from unwonted.bench import tables
+from unwonted.bench.keeping import Kept
 from unwonted.bench.learners import Learner
 from unwonted.bench.measuring import Row
-from unwonted.bench.running import Kept, Progress
+from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.bench.teaching import LoadLabelled, Trial
 
@@ -33,7 +34,7 @@ def search(
         for network in networks
         for each in settings
     ]
-    rows = run_jobs(work, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
+    rows = run_jobs(work, workers=2, threads=1, kept=kept, progress=progress)
     tried = tables.by_method(rows)
     found = {
         network.name: network.at(**best(tried[network.name])["settings"]) if network.name in tried else network.at()

@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
+from unwonted.bench.keeping import Kept
 from unwonted.bench.measuring import Job, Load, Row, jobs
 from unwonted.bench.peers import Method
-from unwonted.bench.running import Kept, Progress, chosen, command, environment, write
+from unwonted.bench.results import chosen, command, environment, write
+from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 
 __all__ = ["Section", "every_row", "joined", "run"]
@@ -79,7 +81,6 @@ def run(
                 [job for part in work for job in part],
                 workers=1 if alone else 2,
                 threads=threads if alone else 1,
-                fresh=alone,
                 kept=kept,
                 progress=progress,
             )

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from unwonted.bench import learners, lessons, searching, tables
+from unwonted.bench.keeping import Kept
 from unwonted.bench.learners import Learner
 from unwonted.bench.measuring import Row, mean_sd
 from unwonted.bench.published import DMDN_TABLE_1
-from unwonted.bench.running import Kept, Progress, chosen, command, environment, write
+from unwonted.bench.results import chosen, command, environment, write
+from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.bench.sections import every_row, joined
 from unwonted.bench.teaching import Lesson, LoadLabelled
@@ -67,7 +69,6 @@ def run(
             [job for part in work.values() for job in part],
             workers=2,
             threads=1,
-            fresh=False,
             kept=kept,
             progress=progress,
         )

@@ -6,10 +6,11 @@ from typing import Any
 from unwonted.bench.measuring import HELD_OUT, Row, mean_sd
 
 __all__ = [
+    "MEMORY",
     "UNTRAINED",
     "at_alert_rate",
-    "auroc_by_table",
     "by_method",
+    "by_table",
     "confusion",
     "failures",
     "figure",
@@ -28,6 +29,9 @@ UNTRAINED = (
     "records, lower is better. Every run is compared with its own twin."
 )
 """What the tables of `trained_untrained` compare."""
+
+MEMORY = "Memory is what a job held, its data included, beyond the libraries that were loaded before it."
+"""What `peak_mb` is."""
 
 _CELLS = ("tn", "fp", "fn", "tp")
 
@@ -131,25 +135,33 @@ def trained_untrained(rows: Sequence[Row]) -> str:
     return markdown([*head, "F1 (oracle rate)", "untrained (oracle rate)"], lines)
 
 
-def auroc_by_table(rows: Sequence[Row]) -> str:
-    """AUROC of each method on each table, and the mean over the tables that every method finished."""
+def by_table(rows: Sequence[Row], metric: str = "auroc", form: str = ".4f") -> str:
+    """A figure of each method on each table, and the mean over the tables that every method finished."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
     cells = grouped(finished(rows), lambda row: (row["table"], row["method"]))
-    first = {row["table"]: row for row in reversed(rows)}
+    first = {row["table"]: row for row in reversed(finished(rows))}
     lines = []
     for table, row in sorted(first.items(), key=lambda item: _number(item[0])):
         sizes = [f"{row[size]:,}" for size in ("n_train", "n_normal", "n_anomalies")]
-        found = [figure(cells[table, method], "auroc") if (table, method) in cells else "–" for method in methods]
+        found = [
+            figure(cells[table, method], metric, form=form) if (table, method) in cells else "–" for method in methods
+        ]
         lines.append([table, *sizes, *found])
     complete = [table for table in first if all((table, method) in cells for method in methods)]
-    means = []
-    for method in methods:
-        # The mean over tables is taken for each seed, so that its deviation is that of a whole run.
-        seeds = grouped([row for t in complete for row in cells[t, method]], lambda row: row["seed"])
-        overall = [{"auroc": mean_sd([row["auroc"] for row in of_seed])[0]} for of_seed in seeds.values()]
-        means.append(figure(overall, "auroc") if overall else "–")
+    means = [_overall([cells[table, method] for table in complete], metric, form) for method in methods]
     lines.append([f"**mean of {len(complete)}**", "", "", "", *(f"**{mean}**" for mean in means)])
     return markdown(["table", "train", "test normal", "test anomalies", *methods], lines)
+
+
+def _overall(cells: Sequence[Sequence[Row]], metric: str, form: str) -> str:
+    """The mean over tables; its deviation is that of a whole run, over the seeds that all tables have."""
+    if not cells:
+        return "–"
+    by_seed = [{row["seed"]: row[metric] for row in runs} for runs in cells]
+    common = set.intersection(*(set(of) for of in by_seed))
+    _, deviation = mean_sd([mean_sd([of[seed] for of in by_seed])[0] for seed in sorted(common)])
+    mean, _ = mean_sd([mean_sd(list(of.values()))[0] for of in by_seed])
+    return f"{mean:{form}} ± {deviation:{form}}" if len(common) > 1 else f"{mean:{form}}"
 
 
 def speed(rows: Sequence[Row]) -> str:
@@ -172,9 +184,13 @@ def speed(rows: Sequence[Row]) -> str:
 
 
 def failures(rows: Sequence[Row]) -> str:
-    """What failed, in words; a failure is not left out of the page."""
+    """What failed, in words; a failure is not left out of the page. Seeds with the same error share a line."""
     failed = [row for row in rows if "error" in row]
-    lines = [f"- {row['table']}, {row['method']}, seed {row['seed']}: {row['error']}" for row in failed]
+    same = grouped(failed, lambda row: (row["table"], row["method"], row["error"]))
+    lines = [
+        f"- {table}, {method}, seed {', '.join(str(row['seed']) for row in runs)}: {error}"
+        for (table, method, error), runs in same.items()
+    ]
     return "\n".join([f"{len(failed)} of {len(rows)} runs failed.", "", *lines]).strip()
 
 

@@ -30,6 +30,17 @@ class Lesson:
     seed: int
 
     @property
+    def names(self) -> Row:
+        """Table, method, seed and the learner's settings."""
+        settings = dict(self.learner.settings)
+        return {"table": self.table, "method": self.learner.name, "seed": self.seed, "settings": settings}
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """None: what learns from labels goes with the package."""
+        return ()
+
+    @property
     def what(self) -> str:
         """Data, learner with its settings, and seed."""
         learner = f"{self.learner.name} {origin(self.learner.make)} {sorted(self.learner.settings.items())}"
@@ -77,8 +88,9 @@ def teach(lesson: Lesson) -> Row:
         table, method, seed, settings, the part sizes; auroc, auprc, log_loss, calibration_error and reliability
         where the learner gives probabilities; `at`: for each threshold rule precision, recall, f1, accuracy, confusion
         and the threshold; `found` by category at 0.5; what the learner says of itself; fit_seconds, score_seconds,
-        peak_mb, scores_sha256. Where the learner failed, `error` in place of all figures.
+        peak_mb (see `measure`), scores_sha256. Where the learner failed, `error` in place of all figures.
     """
+    before = peak_mb()
     data = lesson.load(lesson.seed)
     known = data.labels != UNKNOWN
     judged = held_out(data, VALIDATION_SHARE, lesson.seed) if known.sum() >= 20 and known.mean() > 0.05 else data
@@ -113,15 +125,11 @@ def teach(lesson: Lesson) -> Row:
         }
     digest = hashlib.sha256(probability.tobytes()).hexdigest()
     seconds = {"fit_seconds": fitted - started, "score_seconds": scored - fitted}
-    return row | model.facts | seconds | {"peak_mb": peak_mb(), "scores_sha256": digest}
+    return row | model.facts | seconds | {"peak_mb": peak_mb() - before, "scores_sha256": digest}
 
 
 def _start(lesson: Lesson, data: LabelledProblem) -> Row:
-    return {
-        "table": lesson.table,
-        "method": lesson.learner.name,
-        "seed": lesson.seed,
-        "settings": dict(lesson.learner.settings),
+    return lesson.names | {
         "n_train": len(data.labels),
         "n_labelled": int((data.labels != UNKNOWN).sum()),
         "n_test": len(data.is_attack),

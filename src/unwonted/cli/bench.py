@@ -3,7 +3,7 @@
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -21,26 +21,52 @@ OwnSeeds = Annotated[
     int | None, Parameter(help="How many seeds, from 0 on; else five on large sets, ten on small ones.")
 ]
 Quick = Annotated[bool, Parameter(negative=(), help="Two minutes, to see that all runs; figures mean nothing.")]
+Methods = Annotated[list[str] | None, Parameter(help="Method to run; give the flag again for more.")]
+Jobs = Annotated[int, Parameter(help="How many processes at a time, of one thread each.")]
 Sets = Annotated[list[str] | None, Parameter(help="Data set to run; give the flag again for more.")]
 
 
 @bench.command
-def unsw(*, output: Folder = Path("benchmarks"), seeds: Seeds = 5, quiet: Quiet = False, as_json: Json = False) -> None:
-    """UNSW-NB15, official one-class split."""
-    _run("unsw", output, seeds, quiet, as_json)
+def unsw(
+    *,
+    output: Folder = Path("benchmarks"),
+    seeds: Seeds = 5,
+    method: Methods = None,
+    jobs: Jobs = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """UNSW-NB15, official one-class split, against 17 peers on raw and on log inputs.
+
+    Results that are in the folder already are not made again while their code is the same; with --method, new ones
+    are added to them.
+    """
+    above_zero("--jobs", jobs)
+    _run("unsw", output, seeds, quiet, as_json, methods=method, workers=jobs)
 
 
 @bench.command
 def adbench(
     *,
+    protocol: Annotated[
+        Literal["one-class", "unsupervised"],
+        Parameter(help="Train on half of the normal rows, or on all rows that are scored."),
+    ] = "one-class",
     output: Folder = Path("benchmarks"),
     seeds: Seeds = 5,
     only: Sets = None,
+    method: Methods = None,
+    jobs: Jobs = 2,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """28 tables of ADBench, NSL-KDD and online shoppers, one-class."""
-    _run("adbench", output, seeds, quiet, as_json, only=only)
+    """ADBench's 28 tables and 14 sets of embeddings, NSL-KDD and online shoppers, against 17 peers.
+
+    It first says how long it will take. Results that are in the folder already are not made again while their code is
+    the same; with --only or --method, new ones are added to them.
+    """
+    above_zero("--jobs", jobs)
+    _run("adbench", output, seeds, quiet, as_json, protocol=protocol, only=only, methods=method, workers=jobs)
 
 
 @bench.command

@@ -122,13 +122,13 @@ class Terminal:
                     self.say(f"{doing}: {i / len(items):.0%}")
                 yield item
 
-    def finished(self) -> Callable[[int, int, str], None]:
-        """A reporter for work of many parts, called as (done, total, what was done): a line for each."""
-        started = time.monotonic()
+    def finished(self) -> Callable[[int, int, str, float], None]:
+        """A reporter for work of many parts, called as (done, total, what was done, seconds left): a line for each."""
 
-        def report(done: int, total: int, what: str) -> None:
-            left = (time.monotonic() - started) / done * (total - done)
-            self.say(f"{done} of {total}: {what}; about {left / 60:.0f} min left")
+        def report(done: int, total: int, what: str, left: float) -> None:
+            hours = left >= 2 * 3600
+            time = f"; about {left / 3600:.1f} h left" if hours else f"; about {left / 60:.0f} min left"
+            self.say(f"{done} of {total}: {what}{'' if math.isnan(left) else time}")
 
         return report
 

@@ -1,6 +1,6 @@
 """Data sets for experiments: the publishers' files, checked by hash, as one-class problems; a demo log."""
 
-from unwonted.datasets.files import ADBENCH, data_folder
+from unwonted.datasets.files import ADBENCH, EMBEDDINGS, data_folder
 from unwonted.datasets.grids import mnist, natops, shuffled_in_time
 from unwonted.datasets.problem import LABELS, Dataset, Records, contaminated
 from unwonted.datasets.tables import (
@@ -17,6 +17,7 @@ from unwonted.office import MISUSE, ORDINARY, office_log
 
 __all__ = [
     "ADBENCH",
+    "EMBEDDINGS",
     "LABELS",
     "MISUSE",
     "ORDINARY",

@@ -14,6 +14,7 @@ from unwonted.errors import DataError
 __all__ = [
     "ADBENCH",
     "ARRHYTHMIA",
+    "EMBEDDINGS",
     "KDDCUP",
     "MNIST",
     "NATOPS",
@@ -61,6 +62,25 @@ _ADBENCH = {
 ADBENCH = {int(name.split("_", 1)[0]): name for name in _ADBENCH}
 """ADBench's classical tables by their number."""
 
+_EMBEDDINGS = {
+    "BERT_20news_3": "b5a1d572cac7c81ebc3cf485649c45b7580cb326edf07a1681679984d016831d",
+    "ResNet18_CIFAR10_0": "f0e89be5576c37e5c2f7393f7a478d8ec0cc348559fc177c273ff076ef10db00",
+    "ResNet18_CIFAR10_6": "f38334eec73be985612685b3efb99c58faaba7b154ecb5ed9b809acdc4cae9c9",
+    "ResNet18_MVTec-AD_bottle": "9eb7a78f1f6ecfcd00391ea01fe06f998e3fb7b8e89a34c06d69786ee38a8059",
+    "ResNet18_MVTec-AD_cable": "65f36182cf75ba1b2629af7bee3eec87ed9b050796e0b7c06493993e0ba4cee1",
+    "ResNet18_MVTec-AD_capsule": "b5d97c3b3c08b0c25fdb3b0fd50e9b9fd24bd75b4e36956d47159e715d52470d",
+    "ResNet18_MVTec-AD_grid": "376fe5d7568fb3c1b9056a03aef6c0c350476a11b4f4579e6b7d8f8e5405f837",
+    "ResNet18_MVTec-AD_leather": "c4615f05409b0ae785a007889b4521cf3c3a43ce5b7ff7623f2255c121ef1e29",
+    "ResNet18_MVTec-AD_metal_nut": "c00f29018bbf304c8e50d366fccc635ded7da90dea7e4a2fd41afb1a62609796",
+    "ResNet18_MVTec-AD_screw": "a143cbb84cb2a8bbd5b86065bf56fffbc5c9a52d5da4ba9826c844fe35ef68fa",
+    "ResNet18_MVTec-AD_tile": "6d4564cd2844ff91274612b0dba39c3cfbabedf4535ec3573889bbd575075086",
+    "ResNet18_MVTec-AD_toothbrush": "798a5edef4291e0466d2a7234101ee496927ddd96d0cbb620da008f4ed06753e",
+    "ResNet18_MVTec-AD_wood": "5fb9b4b57f6d66ab06ca3575d51359b0110943d4df4a20b495b1583730fc8d98",
+    "ResNet18_SVHN_0": "3526704c19ae4c62337a37f1f9294e3ec065d9f7a8e21f9e7c881b5acab13579",
+}
+EMBEDDINGS = tuple(_EMBEDDINGS)
+"""ADBench's image and text sets as feature vectors."""
+
 UNSW_PART = "unsw-nb15/unsw_nb15_part82332.parquet"
 UNSW_TRAIN = "unsw-nb15/unsw_nb15_oneclass_train_56000.parquet"
 UNSW_TEST = "unsw-nb15/unsw_nb15_oneclass_test_82332.parquet"
@@ -80,7 +100,9 @@ SHA256 = {
     ARRHYTHMIA: "c7123b50dfc02d6846c571688ad534707e11517025a4feb2758b07ed72e6dfd6",
     MNIST: "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64",
     NATOPS: "c875640792f44b3a51529f7ffdf8291b8604a1ed783c036e3db02d86f6c60c3d",
-} | {f"adbench/classical/{name}.npz": sha256 for name, sha256 in _ADBENCH.items()}
+}
+SHA256 |= {f"adbench/classical/{name}.npz": sha256 for name, sha256 in _ADBENCH.items()}
+SHA256 |= {f"adbench/embeddings/{name}.npz": sha256 for name, sha256 in _EMBEDDINGS.items()}
 """SHA-256 of each file by its path in the folder."""
 
 

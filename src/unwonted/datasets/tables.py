@@ -83,22 +83,24 @@ def arrhythmia(seed: int = 0) -> Dataset:
 
 
 def adbench(which: int | str, seed: int = 0) -> Dataset:
-    """One of 28 classical tables of ADBench, all columns numeric (`x0`, `x1`, …).
+    """One of ADBench's 28 classical tables or 14 sets of embeddings, all columns numeric (`x0`, `x1`, …).
 
     Source: S. Han et al., NeurIPS 2022.
 
     Args:
-        which: The table's number (38), its name ("thyroid") or both ("38_thyroid").
+        which: The table's number (38), its name ("thyroid") or both ("38_thyroid"); the name of `EMBEDDINGS`.
         seed: Draws the half of the ordinary rows that trains.
 
     Raises:
         DataError: There is no such table, or its file is missing or altered.
     """
     names = {key: name for number, name in files.ADBENCH.items() for key in (str(number), name, name.split("_", 1)[1])}
-    name = names.get(str(which))
-    if name is None:
-        raise DataError(f"There is no ADBench table {which!r}; there are {', '.join(files.ADBENCH.values())}.")
-    inputs, is_anomaly = _numeric(f"adbench/classical/{name}.npz")
+    name = names.get(str(which), str(which))
+    folder = "embeddings" if name in files.EMBEDDINGS else "classical"
+    if name not in (*files.ADBENCH.values(), *files.EMBEDDINGS):
+        there = ", ".join((*files.ADBENCH.values(), *files.EMBEDDINGS))
+        raise DataError(f"There is no ADBench table {which!r}; there are {there}.")
+    inputs, is_anomaly = _numeric(f"adbench/{folder}/{name}.npz")
     return half_of_ordinary(name, inputs, is_anomaly, seed)
 
 
