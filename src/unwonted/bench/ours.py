@@ -5,11 +5,17 @@ from typing import Literal
 
 from unwonted.bench.peers import ALERT_RATE, Method, Scorer
 
-__all__ = ["DMDN", "dagmm", "dsebm", "methods"]
+__all__ = ["DEFAULT", "DMDN", "dagmm", "dsebm", "methods"]
 
 Preset = Literal["kddcup", "thyroid", "arrhythmia"]
 Variant = Literal["joint", "staged", "density", "projection"]
 Criterion = Literal["energy", "reconstruction"]
+
+
+def _unwonted(seed: int) -> Scorer:
+    from unwonted.models import default_detector
+
+    return default_detector(alert_rate=ALERT_RATE, random_state=seed)
 
 
 def _dmdn(seed: int) -> Scorer:
@@ -30,6 +36,9 @@ def _dsebm(criterion: Criterion, seed: int) -> Scorer:
     return DSEBM(criterion=criterion, alert_rate=ALERT_RATE, random_state=seed)
 
 
+DEFAULT = Method("unwonted", _unwonted)
+"""What people get who choose no model."""
+
 DMDN = Method("DMDN", _dmdn)
 """The deep mixture density network."""
 
@@ -47,4 +56,4 @@ def dsebm(criterion: Criterion = "energy") -> Method:
 
 def methods() -> list[Method]:
     """Every detector of this package with defaults."""
-    return [DMDN, dagmm(), dsebm("energy"), dsebm("reconstruction")]
+    return [DEFAULT, DMDN, dagmm(), dsebm("energy"), dsebm("reconstruction")]
