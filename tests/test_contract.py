@@ -1,4 +1,4 @@
-"""The contract over the whole registry: every check of checks.py, and every check of scikit-learn."""
+"""The contract over the whole registry: every check of unwonted.checks, and every check of scikit-learn."""
 
 import json
 import os
