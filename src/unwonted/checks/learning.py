@@ -16,7 +16,7 @@ __all__ = ["check_gradients", "check_labels_are_learnt", "check_training_helps"]
 
 Floats = NDArray[np.float64]
 
-SEEDS = 5
+SEEDS = 3
 LEAST_GAIN = 0.03
 
 

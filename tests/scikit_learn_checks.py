@@ -1,0 +1,40 @@
+"""Every check of scikit-learn on one estimator, in a process of its own: SciPy reads SCIPY_ARRAY_API on import."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+
+from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
+
+ESTIMATORS = [*(("model", name) for name in MODELS), *(("classifier", name) for name in CLASSIFIERS)]
+
+
+def run(kind: str, name: str) -> subprocess.CompletedProcess[str]:
+    """The process, whose last line of output is check, status and exception of each check, as JSON."""
+    return subprocess.run(
+        [sys.executable, __file__, kind, name],
+        # Fits of a few records: threads would wait for one another.
+        env={**os.environ, "SCIPY_ARRAY_API": "1", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def main(kind: str, name: str) -> None:
+    """Runs the checks here, and prints."""
+    from sklearn.utils.estimator_checks import check_estimator
+
+    from unwonted.models import baselines
+
+    warnings.simplefilter("ignore")
+    baselines.FEWEST_STEPS = 40  # these fits are many and small, and none is asked for its best
+    find = {"model": model_class, "classifier": classifier_class}[kind]
+    results = check_estimator(find(name)(), on_skip=None, on_fail=None)
+    print(json.dumps([[entry["check_name"], entry["status"], repr(entry["exception"])] for entry in results]))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
