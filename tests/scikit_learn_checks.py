@@ -5,8 +5,11 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
+from unwonted import fitting
 from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
+from unwonted.train import steps_for
 
 ESTIMATORS = [*(("model", name) for name in MODELS), *(("classifier", name) for name in CLASSIFIERS)]
 
@@ -24,15 +27,17 @@ def run(kind: str, name: str) -> subprocess.CompletedProcess[str]:
 
 
 def main(kind: str, name: str) -> None:
-    """Runs the checks here, and prints."""
+    """Runs the checks here, and prints; their fits are many and small, none is asked for its best, so all are brief."""
     from sklearn.utils.estimator_checks import check_estimator
 
-    from unwonted.models import baselines
-
     warnings.simplefilter("ignore")
-    baselines.FEWEST_STEPS = 40  # these fits are many and small, and none is asked for its best
-    find = {"model": model_class, "classifier": classifier_class}[kind]
-    results = check_estimator(find(name)(), on_skip=None, on_fail=None)
+    estimator = {"model": model_class, "classifier": classifier_class}[kind](name)
+    usual = estimator._plan
+    fitting.FOLDS = 3
+    estimator._plan = lambda self, encoder, rows: replace(
+        usual(self, encoder, rows), steps=steps_for(rows, 8, fewest=40, most=200)
+    )
+    results = check_estimator(estimator(), on_skip=None, on_fail=None)
     print(json.dumps([[entry["check_name"], entry["status"], repr(entry["exception"])] for entry in results]))  # noqa: T201
 
 
