@@ -43,14 +43,15 @@ def run(
     rows = run_jobs(work, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
     results = environment(command("curves", seeds) + " --quick" * quick) | {"rows": rows}
     name = "curves-quick" if quick else "curves"
-    write(out / f"{name}.json", results, page(results, name))
+    write(out / f"{name}.json", results, page(results))
     histories = {method: [row["history"] for row in of] for method, of in tables.by_method(rows).items()}
     drawing.loss_curves(histories, figures / f"{name}.svg")
     return results
 
 
-def page(results: Mapping[str, Any], name: str = "curves") -> str:
-    """Losses at the start, the best and the end of training, and how far apart; the figure is the file of this name."""
+def page(results: Mapping[str, Any]) -> str:
+    """Losses at the start, the best and the end of training, and how far apart they lie."""
+    quick = "-quick" * results["command"].endswith("--quick")
     lines = []
     for method, rows in tables.by_method(results["rows"]).items():
         facts = [_facts(row["history"]) for row in rows]
@@ -64,7 +65,7 @@ def page(results: Mapping[str, Any], name: str = "curves") -> str:
             "The runs of [Table 1](table1.md), UNSW-NB15, random split. Training loss is the mean over the epoch, with "
             "dropout and noise, validation loss without; DMDN's holds the density's nats beside those of the label. "
             "The weights of the best epoch are kept.",
-            f"![Training and validation loss by epoch](../docs/{name}.svg)",
+            f"![Training and validation loss by epoch](../docs/curves{quick}.svg)",
             tables.markdown([*head, "epochs"], lines),
             "The paper finds that both losses fall steadily and the validation loss is flat after the tenth epoch.",
             tables.failures(results["rows"]),

@@ -56,7 +56,7 @@ def run(
     rows = run_jobs(final, workers=2, threads=1, fresh=False, kept=kept, progress=progress)
     results = environment(command("optimizers", seeds) + " --quick" * quick) | {"trials": trials, "rows": rows}
     name = "optimizers-quick" if quick else "optimizers"
-    write(out / f"{name}.json", results, page(results, name))
+    write(out / f"{name}.json", results, page(results))
     drawing.optimizers(_measures(rows), figures / f"{name}.svg")
     return results
 
@@ -75,8 +75,9 @@ def epochs_to_best(validation: list[float]) -> int:
     return int(np.argmax(np.array(validation) <= best + NEAR * abs(best))) + 1
 
 
-def page(results: Mapping[str, Any], name: str = "optimizers") -> str:
-    """The figures by optimiser, the search, and what the paper says; the figure is the file of this name."""
+def page(results: Mapping[str, Any]) -> str:
+    """The figures by optimiser, the search, and what the paper says."""
+    quick = "-quick" * results["command"].endswith("--quick")
     lines = []
     for shown, rows in tables.grouped(tables.finished(results["rows"]), lambda row: row["table"]).items():
         finals = [{"final": row["history"]["validation"][-1]} for row in rows]
@@ -108,7 +109,7 @@ def page(results: Mapping[str, Any], name: str = "optimizers") -> str:
             "records, judged by 1,200 others of them. Mean ± standard deviation over seeds. Loss: nats a label and a "
             "hidden column. Its variance is that of the training loss from step to step, over the last half of "
             "training; the last column says after how many epochs the validation loss is within 1 % of its best.",
-            f"![Accuracy, F1 and variance of the loss by optimiser](../docs/{name}.svg)",
+            f"![Accuracy, F1 and variance of the loss by optimiser](../docs/optimizers{quick}.svg)",
             tables.markdown([*head, "epochs"], lines),
             "The paper finds AdaBelief and AdamW best, above 95 % in both accuracy and F1 and with the least variance, "
             f"then Adam, RMSProp, and SGD last in everything. Here, by accuracy: {_order(results['rows'])}.",
