@@ -15,6 +15,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## train on the embedded log and write demo/report.html
 	$(BIN)/unwonted demo
 
+# Two processes share the cores: threads would wait for one another.
+test: export OMP_NUM_THREADS := 1
 test: $(STAMP)  ## everything the project promises, tested
 	$(BIN)/python -m pytest
 

@@ -8,9 +8,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from unwonted.bench import curves, drawing, optimizers, table1
+from unwonted.bench import curves, drawing, optimizers, searching, table1
 from unwonted.bench.published import DMDN_TABLE_1
 from unwonted.bench.sections import joined
+from unwonted.bench.teaching import Lesson
 from unwonted.cli import main
 from unwonted.datasets.labelled import unsw_labelled
 from unwonted.split import fingerprints
@@ -91,6 +92,27 @@ def test_optimisers_and_curves_are_told_and_drawn(tmp_path: Path) -> None:
     before = (tmp_path / "bars.svg").read_bytes()
     drawing.optimizers({"accuracy": {"SGD": (0.95, 0.01), "AdamW": (0.97, 0.002)}}, tmp_path / "bars.svg")
     assert (tmp_path / "bars.svg").read_bytes() == before
+
+
+def test_a_quick_run_leaves_the_results_and_figures_of_a_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made_up(work: list[Lesson], **how: Any) -> list[dict[str, Any]]:
+        return [row(each.learner.name, each.seed, 0.95, table=each.table, nats=0.3) for each in work]
+
+    for module in (optimizers, curves, searching):
+        monkeypatch.setattr(module, "run_jobs", made_up)
+    for run, name in ((optimizers.run, "optimizers"), (curves.run, "curves")):
+        kinds = ("json", "md", "svg")
+        run(tmp_path, seeds=2, figures=tmp_path)
+        whole = {kind: (tmp_path / f"{name}.{kind}").read_bytes() for kind in kinds}
+        run(tmp_path, quick=True, figures=tmp_path)
+        assert {kind: (tmp_path / f"{name}.{kind}").read_bytes() for kind in kinds} == whole
+        quick = json.loads((tmp_path / f"{name}-quick.json").read_text())
+        assert quick["command"].endswith("--quick")
+        assert {found["seed"] for found in quick["rows"]} == {0}
+        assert f"{name}-quick.svg" in (tmp_path / f"{name}-quick.md").read_text()
+        assert (tmp_path / f"{name}-quick.svg").read_bytes().startswith(b"<?xml")
 
 
 @pytest.mark.data

@@ -160,6 +160,20 @@ def test_pandas_polars_and_arrow_say_the_same(numbers: np.ndarray, fitted: DMDN)
     assert state(DMDN(**SMALL).fit(pl.DataFrame(columns).select("a", "b", "c"))) == state(fitted)
 
 
+def test_scores_are_the_same_to_the_bit_with_one_thread_and_with_several(fitted: DMDN) -> None:
+    many = pd.DataFrame(np.random.default_rng(5).normal(size=(1500, 3)), columns=["a", "b", "c"])
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            found.append(fitted.anomaly_score(many))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*found)
+    assert len(np.unique(found[0])) > 1000
+
+
 def test_arrays_go_by_position(numbers: np.ndarray) -> None:
     by_position = DMDN(**SMALL).fit(numbers)
     assert by_position.n_features_in_ == 3

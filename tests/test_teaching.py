@@ -7,12 +7,15 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from unwonted import DataError
 from unwonted.bench import learners, searching
 from unwonted.bench.keeping import Kept
 from unwonted.bench.learners import Learner
-from unwonted.bench.teaching import Lesson, Trial, teach
+from unwonted.bench.teaching import Lesson, Trial, best_threshold, teach
 from unwonted.datasets.labelled import UNKNOWN, LabelledProblem, held_out, scarce, some_rows, thinned
 
 
@@ -86,6 +89,24 @@ def test_no_score_sees_a_label_of_the_test(learner: Learner) -> None:
     assert straight["auroc"] > turned["auroc"] + 0.2
 
 
+@given(st.lists(st.tuples(st.sampled_from([0.0, 1e-9, 0.3, 1 - 1e-9, 1 - 1e-16, 1.0]), st.booleans()), min_size=1))
+def test_no_threshold_has_a_better_f1(held: list[tuple[float, bool]]) -> None:
+    probability, is_attack = np.array([p for p, _ in held]), np.array([attack for _, attack in held])
+
+    def quality(threshold: float) -> float:
+        return f1_score(is_attack, probability > threshold, zero_division=0)
+
+    chosen = best_threshold(probability, is_attack)
+    assert quality(chosen) == max(quality(threshold) for threshold in (-1.0, *probability))
+    assert chosen not in probability or np.nextafter(chosen, 1) in probability  # between them, where there is room
+
+
+def test_the_best_threshold_is_found_where_nearly_all_probabilities_are_0_or_1() -> None:
+    probability = np.repeat([0.0, 0.4, 0.6, 1.0], [5000, 1, 1, 5000])
+    is_attack = probability > 0.5  # no quantile of a hundred tells the two in the middle apart
+    assert best_threshold(probability, is_attack) == 0.5
+
+
 def test_a_failure_is_a_row() -> None:
     assert teach(Lesson("tiny", tiny, Learner("broken", Broken), 0))["error"] == "ValueError: no luck"
 
@@ -123,6 +144,8 @@ def test_held_out_records_come_from_training_alone_and_unlabelled_ones_stay() ->
     assert (part.labels == UNKNOWN).sum() == (data.labels == UNKNOWN).sum()
     assert set(part.test["sent"].to_pylist()) <= set(data.train["sent"].to_pylist())
     assert some_rows(tiny(0), 50, 0).train.num_rows == 50
+    few = some_rows(tiny(0), 50, 0, test=True)
+    assert few.test.num_rows == len(few.is_attack) == len(few.categories) == 50
 
 
 def test_a_problem_with_its_label_among_the_columns_is_refused() -> None:

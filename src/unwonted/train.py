@@ -123,7 +123,8 @@ def train(
     assert isinstance(model, nn.Module)
     generator = Generator().manual_seed(seed)
     model.train()
-    descent = optimiser(plan.optimiser, model.parameters(), plan.rate, plan.decay)
+    weights = list(model.parameters())
+    descent = optimiser(plan.optimiser, weights, plan.rate, plan.decay)
     history, best, best_weights = History(), math.inf, None
     started, losses, order = time.monotonic(), list[Tensor](), torch.empty(0, dtype=torch.long)
     every, begun = max(1, plan.steps // plan.epochs), 0
@@ -139,7 +140,7 @@ def train(
             raise TrainingError(f"training broke down at step {step}: {model.culprit(batch)}")
         descent.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+        nn.utils.clip_grad_norm_(weights, CLIP_NORM)
         descent.step()
         losses.append(loss.detach())
         history.steps = step

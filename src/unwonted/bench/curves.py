@@ -20,13 +20,15 @@ def run(
 ) -> dict[str, Any]:
     """Runs the benchmark and writes `curves.json`, `curves.md` and `docs/curves.svg`.
 
+    A quick run writes `curves-quick.json` and so on.
+
     The runs are those of `table1` on the random split; where it ran with this code they are not run again.
 
     Args:
         out: Folder for the results; `benchmarks` in the repository.
         seeds: How many seeds.
         progress: Called after each job as (done, total, text).
-        quick: One seed on 1,000 records: a look at whether all runs.
+        quick: One seed on 1,000 records: a look at whether all runs, whose figures mean nothing.
         figures: Folder for the figure.
 
     Returns:
@@ -42,14 +44,16 @@ def run(
     ]
     rows = run_jobs(work, workers=2, threads=1, kept=kept, progress=progress)
     results = environment(command("curves", seeds) + " --quick" * quick) | {"rows": rows}
-    write(out / "curves.json", results, page(results))
+    name = "curves-quick" if quick else "curves"
+    write(out / f"{name}.json", results, page(results))
     histories = {method: [row["history"] for row in of] for method, of in tables.by_method(rows).items()}
-    drawing.loss_curves(histories, figures / "curves.svg")
+    drawing.loss_curves(histories, figures / f"{name}.svg")
     return results
 
 
 def page(results: Mapping[str, Any]) -> str:
     """Losses at the start, the best and the end of training, and how far apart they lie."""
+    quick = "-quick" * results["command"].endswith("--quick")
     lines = []
     for method, rows in tables.by_method(results["rows"]).items():
         facts = [_facts(row["history"]) for row in rows]
@@ -63,7 +67,7 @@ def page(results: Mapping[str, Any]) -> str:
             "The runs of [Table 1](table1.md), UNSW-NB15, random split. Training loss is the mean over the epoch, with "
             "dropout and noise, validation loss without; DMDN's holds the density's nats beside those of the label. "
             "The weights of the best epoch are kept.",
-            "![Training and validation loss by epoch](../docs/curves.svg)",
+            f"![Training and validation loss by epoch](../docs/curves{quick}.svg)",
             tables.markdown([*head, "epochs"], lines),
             "The paper finds that both losses fall steadily and the validation loss is flat after the tenth epoch.",
             tables.failures(results["rows"]),

@@ -44,5 +44,5 @@ def no_labels(share: float, seed: int) -> LabelledProblem:
 
 
 def small(seed: int) -> LabelledProblem:
-    """A few records of UNSW-NB15, to see that all runs."""
-    return labelled.some_rows(unsw(seed), _SMALL, seed)
+    """A few records of UNSW-NB15 to learn from and as many to test by, to see that all runs."""
+    return labelled.some_rows(unsw(seed), _SMALL, seed, test=True)

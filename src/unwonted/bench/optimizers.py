@@ -27,11 +27,13 @@ def run(
 ) -> dict[str, Any]:
     """Runs the benchmark and writes `optimizers.json`, `optimizers.md` and `docs/optimizers.svg`.
 
+    A quick run writes `optimizers-quick.json` and so on.
+
     Args:
         out: Folder for the results; `benchmarks` in the repository.
         seeds: How many seeds.
         progress: Called after each job as (done, total, text).
-        quick: One seed on 1,000 records: a look at whether all runs.
+        quick: One seed on 1,000 records: a look at whether all runs, whose figures mean nothing.
         figures: Folder for the figure.
 
     Returns:
@@ -55,8 +57,9 @@ def run(
     ]
     rows = run_jobs(final, workers=2, threads=1, kept=kept, progress=progress)
     results = environment(command("optimizers", seeds) + " --quick" * quick) | {"trials": trials, "rows": rows}
-    write(out / "optimizers.json", results, page(results))
-    drawing.optimizers(_measures(rows), figures / "optimizers.svg")
+    name = "optimizers-quick" if quick else "optimizers"
+    write(out / f"{name}.json", results, page(results))
+    drawing.optimizers(_measures(rows), figures / f"{name}.svg")
     return results
 
 
@@ -76,6 +79,7 @@ def epochs_to_best(validation: list[float]) -> int:
 
 def page(results: Mapping[str, Any]) -> str:
     """The figures by optimiser, the search, and what the paper says."""
+    quick = "-quick" * results["command"].endswith("--quick")
     lines = []
     for shown, rows in tables.grouped(tables.finished(results["rows"]), lambda row: row["table"]).items():
         finals = [{"final": row["history"]["validation"][-1]} for row in rows]
@@ -107,7 +111,7 @@ def page(results: Mapping[str, Any]) -> str:
             "records, judged by 1,200 others of them. Mean ± standard deviation over seeds. Loss: nats a label and a "
             "hidden column. Its variance is that of the training loss from step to step, over the last half of "
             "training; the last column says after how many epochs the validation loss is within 1 % of its best.",
-            "![Accuracy, F1 and variance of the loss by optimiser](../docs/optimizers.svg)",
+            f"![Accuracy, F1 and variance of the loss by optimiser](../docs/optimizers{quick}.svg)",
             tables.markdown([*head, "epochs"], lines),
             "The paper finds AdaBelief and AdamW best, above 95 % in both accuracy and F1 and with the least variance, "
             f"then Adam, RMSProp, and SGD last in everything. Here, by accuracy: {_order(results['rows'])}.",

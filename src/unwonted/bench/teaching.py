@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, f1_score, log_loss, roc_auc_score
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from unwonted.bench.learners import Learner
 from unwonted.bench.measuring import Row, origin, peak_mb
 from unwonted.datasets.labelled import UNKNOWN, LabelledProblem, held_out, some_rows
 from unwonted.metrics import calibration_error, classification, reliability
 
-__all__ = ["VALIDATION_SHARE", "Lesson", "LoadLabelled", "Trial", "teach"]
+__all__ = ["VALIDATION_SHARE", "Lesson", "LoadLabelled", "Trial", "best_threshold", "teach"]
 
 VALIDATION_SHARE = 0.15
 LoadLabelled = Callable[[int], LabelledProblem]
@@ -142,14 +143,29 @@ def _rules(learner: Learner, model: Any, judged: LabelledProblem, validated: boo
     """Thresholds on P(attack | x), none of which has seen a label of the test.
 
     "0.5"; "global mean", the paper's: attack where P(normal | x) is below its mean over the training records;
-    "validation": the one with the best F1 on held-out training records.
+    "validation": the one with the best F1 on held-out training records; see `best_threshold`.
     """
     rules = {"0.5": 0.5} if learner.probable else {"p ≤ 5 %": 0.95}
     if learner.probable:
         rules["global mean"] = float(np.mean(model.attack_probability(judged.train)))
     if validated:
-        held = model.attack_probability(judged.test)
-        candidates = np.unique(np.quantile(held, np.linspace(0.01, 0.99, 99)))
-        quality = [f1_score(judged.is_attack, held > threshold) for threshold in candidates]
-        rules["validation"] = float(candidates[int(np.argmax(quality))])
+        rules["validation"] = best_threshold(model.attack_probability(judged.test), judged.is_attack)
     return rules
+
+
+def best_threshold(probability: NDArray[np.float64], is_attack: NDArray[np.bool_]) -> float:
+    """The threshold with the best F1 where attacks are above it: of all there are, midway between two probabilities.
+
+    It may also lie below all of them; where several are equally good, the highest is taken.
+
+    >>> best_threshold(np.array([0.0, 1.0, 0.98, 0.9]), np.array([False, True, True, False]))
+    0.94
+    """
+    order = np.argsort(-probability, kind="stable")
+    levels, found = probability[order], is_attack[order].cumsum()
+    last = np.flatnonzero(np.append(np.diff(levels) < 0, True))  # a threshold lies below the last of equal ones
+    f1 = 2 * found[last] / (last + 1 + found[-1])
+    best = last[int(np.argmax(f1))]
+    below = levels[best + 1] if best + 1 < len(levels) else -1.0
+    middle = (levels[best] + below) / 2
+    return float(middle if middle < levels[best] else below)

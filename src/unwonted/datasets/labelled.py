@@ -121,12 +121,20 @@ def thinned(data: LabelledProblem, share: float, seed: int) -> LabelledProblem:
     )
 
 
-def some_rows(data: LabelledProblem, most: int, seed: int) -> LabelledProblem:
-    """The same problem with at most so many training records, drawn."""
-    if len(data.labels) <= most:
+def some_rows(data: LabelledProblem, most: int, seed: int, *, test: bool = False) -> LabelledProblem:
+    """The same problem with at most so many training records, and with `test` so many test records, drawn."""
+    rng = np.random.default_rng([seed, 6])
+
+    def drawn(count: int) -> NDArray[np.int64]:
+        return np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))
+
+    rows = drawn(len(data.labels))
+    data = replace(data, train=data.train.take(rows), labels=data.labels[rows])
+    if not test:
         return data
-    rows = np.sort(np.random.default_rng([seed, 6]).choice(len(data.labels), most, replace=False))
-    return replace(data, train=data.train.take(rows), labels=data.labels[rows])
+    rows = drawn(len(data.is_attack))
+    kinds = None if data.categories is None else data.categories[rows]
+    return replace(data, test=data.test.take(rows), is_attack=data.is_attack[rows], categories=kinds)
 
 
 def held_out(data: LabelledProblem, share: float, seed: int) -> LabelledProblem:

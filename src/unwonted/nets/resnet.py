@@ -10,11 +10,16 @@ from unwonted.nets.starting import dropped
 
 __all__ = ["ResNet1D"]
 
+MOMENTUM = 0.5
+
 
 class ResNet1D(nn.Module):
     """Stages of two residual blocks each, one after the other half as long and twice as wide; mean; a dense layer.
 
         h ← ReLU(skip(h) + BN(conv(ReLU(BN(conv(h)))))),    kernels of three.
+
+    The mean and variance that evaluation normalises by follow those of the latest batches, momentum 0.5: early stopping
+    looks at a network of few steps, to which PyTorch's 0.1 gives those of untrained weights.
 
     Input (n, tokens, width), output (n, outputs).
 
@@ -49,7 +54,7 @@ class _Block(nn.Module):
             self.first = nn.Conv1d(narrow, wide, 3, stride, padding=1, bias=False)
             self.second = nn.Conv1d(wide, wide, 3, padding=1, bias=False)
             self.skip = nn.Conv1d(narrow, wide, 1, stride, bias=False) if narrow != wide else nn.Identity()
-        self.norms = nn.ModuleList(nn.BatchNorm1d(wide) for _ in range(2))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(wide, momentum=MOMENTUM) for _ in range(2))
 
     def forward(self, h: Tensor) -> Tensor:
         found = self.norms[0](self.first(h)).relu()

@@ -1,0 +1,80 @@
+"""What is under check: an estimator, how to make it, and what several checks share."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from unwonted.checks.records import labelled_records, ordinary_records
+from unwonted.checks.state import outputs
+from unwonted.classifier import Classifier
+from unwonted.estimator import Estimator
+from unwonted.labels import Labels
+
+__all__ = ["ROWS", "Pupil", "Subject"]
+
+ROWS = 320
+
+
+class Subject:
+    """A detector under check: how to make it, and what several checks share.
+
+    Args:
+        factory: A detector class, or what, called with `random_state=seed`, gives an unfitted one.
+    """
+
+    def __init__(self, factory: Callable[..., Estimator]) -> None:
+        self.factory = factory
+        self.records = ordinary_records(ROWS, seed=1)
+        self.new = ordinary_records(64, seed=2)
+
+    def make(self, seed: int = 0) -> Any:
+        """An unfitted estimator."""
+        return self.factory(random_state=seed)
+
+    def fit(self, estimator: Any, records: pa.Table) -> Any:
+        """The estimator, fitted."""
+        return estimator.fit(records)
+
+    def batch(self, detector: Any) -> Any:
+        """The training records as the model's loss takes them."""
+        return detector._encoded(self.records)
+
+    def outputs(self, detector: Any, records: pa.Table) -> dict[str, bytes]:
+        """Everything that an estimator says of records, to compare to the bit."""
+        return outputs(detector, records)
+
+    @cached_property
+    def fitted(self) -> Any:
+        """Fitted on enough records for three parts."""
+        return self.fit(self.make(), self.records)
+
+
+class Pupil(Subject):
+    """A classifier under check: its training records have labels, in a column that is no input.
+
+    Args:
+        factory: A classifier class, or what, called with `random_state=seed`, gives an unfitted one.
+    """
+
+    def __init__(self, factory: Callable[..., Classifier]) -> None:
+        super().__init__(factory)
+        self.records = labelled_records(ROWS + ROWS // 2, seed=1)
+
+    def make(self, seed: int = 0) -> Any:
+        return self.factory(random_state=seed, normal="usual")
+
+    def fit(self, estimator: Any, records: pa.Table) -> Any:
+        return estimator.fit(records.drop_columns(["outcome"]), records["outcome"])
+
+    def batch(self, detector: Any) -> Any:
+        labels = Labels.read(self.records["outcome"], self.records.num_rows, "usual")
+        return labels.beside(detector._encoded(self.records), np.arange(self.records.num_rows))
+
+    def outputs(self, detector: Any, records: pa.Table) -> dict[str, bytes]:
+        return super().outputs(detector, records) | {
+            "predict_proba": detector.predict_proba(records).tobytes(),
+            "score_samples": detector.score_samples(records).tobytes(),
+        }
