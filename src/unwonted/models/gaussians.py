@@ -5,6 +5,7 @@ import warnings
 from typing import Any
 
 import torch
+from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
@@ -117,6 +118,6 @@ class Gaussians(nn.Module):
 
     def _fitted(self, z: Tensor, size: int, seed: int) -> Any:
         mixture = GaussianMixture(size, reg_covar=VARIANCE_FLOOR, max_iter=ITERATIONS, random_state=seed)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), config_context(array_api_dispatch=False):
             warnings.simplefilter("ignore", ConvergenceWarning)  # nearly as good as it gets is good enough here
             return mixture.fit(z.numpy())
