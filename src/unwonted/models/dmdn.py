@@ -17,9 +17,9 @@ __all__ = ["DMDN", "plan_for", "width_for"]
 
 Floats = NDArray[np.float64]
 
-STEPS = 40  # times the square root of the number of training records
-FEWEST_STEPS, MOST_STEPS = 200, 4000
-BATCH, RATE = 256, 4e-3
+STEPS = 25  # times the square root of the number of training records
+FEWEST_STEPS, MOST_STEPS = 200, 5000
+BATCH, RATE = 128, 4e-3
 WIDTHS = {300: 64, 3000: 128, 20_000: 256}  # below so many training records
 WIDEST = 384
 
