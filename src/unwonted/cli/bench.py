@@ -70,6 +70,20 @@ def adbench(
 
 
 @bench.command
+def ablation(
+    *,
+    output: Folder = Path("benchmarks"),
+    seeds: Seeds = 3,
+    only: Sets = None,
+    jobs: Jobs = 2,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """What the parts of the default detector are worth, on the development sets."""
+    _run("ablation", output, seeds, quiet, as_json, only=only, workers=jobs)
+
+
+@bench.command
 def dagmm(
     *,
     output: Folder = Path("benchmarks"),

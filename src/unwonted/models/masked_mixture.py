@@ -133,23 +133,28 @@ class MaskedMixture(ColumnModel):
         return (nats * hidden).sum(1) * 2 / len(self.labels)
 
     def surprise(self, batch: Encoded) -> Tensor:
-        nats = self.part_surprise(batch)
-        return nats.new_zeros(len(nats), len(self.centre)).index_add(1, self.column_of_part, nats)
+        return self.by_column(self.part_surprise(batch))
 
     def part_surprise(self, batch: Encoded) -> Tensor:
-        """−log p of each part, (n, parts): with targets along the chain, 0 for all others.
+        """−log p of each part, (n, parts): mean of `given_others` and `given_nothing`; of targets the former alone."""
+        return self.given_others(batch) if self.chained else (self.given_others(batch) + self.given_nothing(batch)) / 2
 
-        Without targets the mean of −log p given the other blocks of columns, and of −log p given nothing.
-        """
+    def given_others(self, batch: Encoded) -> Tensor:
+        """−log p of each part given the other blocks of columns, or its predecessors in the chain of targets."""
         total = torch.zeros(batch.codes.shape, device=batch.codes.device)
         for h, scored in zip(self._read_in_contexts(batch), self.scored, strict=True):
             asked = scored.nonzero().flatten()
             total = total.index_add(1, asked, self._nats(batch, h, asked))
-        if self.chained:
-            return total
-        everything = torch.arange(len(self.labels), device=total.device)
-        nothing = self.body.beyond_first(self.body.first.bias[None]).expand(len(batch), -1)
-        return (total + self._nats(batch, nothing, everything)) / 2
+        return total
+
+    def given_nothing(self, batch: Encoded) -> Tensor:
+        """−log p of each part by itself."""
+        h = self.body.beyond_first(self.body.first.bias[None]).expand(len(batch), -1)
+        return self._nats(batch, h, torch.arange(len(self.labels), device=h.device))
+
+    def by_column(self, nats: Tensor) -> Tensor:
+        """Sums over the parts of each column, (n, parts) to (n, columns)."""
+        return nats.new_zeros(len(nats), len(self.centre)).index_add(1, self.column_of_part, nats)
 
     def pool(self, evidence: Floats) -> Floats:
         surprise = evidence[..., 0]

@@ -14,7 +14,7 @@ from unwonted.models.masked_mixture import MaskedMixture
 from unwonted.models.memory import Memory
 from unwonted.models.points import Points
 
-__all__ = ["ThreeDensities"]
+__all__ = ["LEAST_SHARE", "UPPER", "ThreeDensities"]
 
 UPPER = 0.9  # quantile of the held-out records that is one unit above their median
 LEAST_SHARE = 0.25  # of their standard deviation that a unit is, where nine records in ten are nearly equal
