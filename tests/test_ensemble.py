@@ -3,95 +3,26 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
-from scipy.stats import multivariate_normal
 from sklearn.metrics import roc_auc_score
-from sklearn.mixture import GaussianMixture
-from torch import Generator
 
 import unwonted
 from conftest import behaviour
 from unwonted import DensityEnsemble, load
-from unwonted.encode import Encoder
 from unwonted.errors import DataError
-from unwonted.models.gaussians import MOST_AXES, SIZES, Gaussians
-from unwonted.models.points import Points
-from unwonted.schema import Schema
 
 QUICK = {"max_time": 1e-6, "random_state": 0}  # hardly trained: what does not learn by gradient is tested
-
-
-def fitted(table: pa.Table) -> tuple[Points, Gaussians, torch.Tensor]:
-    schema = Schema.infer(table)
-    encoder = Encoder.fit(table, schema)
-    encoded = encoder.transform(table)
-    points = Points(encoder, 0)
-    points.remember(encoded, Generator())
-    gaussians = Gaussians(points, table.num_rows)
-    gaussians.fit(points(encoded), 0)
-    return points, gaussians, points(encoded)
-
-
-def test_the_gaussians_give_the_log_density_of_scikit_learns_mixtures() -> None:
-    rng = np.random.default_rng(0)
-    at = rng.choice([-4.0, 0.0, 5.0], 400)
-    points, gaussians, x = fitted(pa.table({"a": at + rng.normal(size=400), "b": at * rng.normal(size=400)}))
-    shares = gaussians(x, points)
-    varied = x[:, x.std(0) > 0].double().numpy()  # a mark for gaps that are nowhere has no place in a density
-    flat = x.shape[1] - varied.shape[1]
-    wanted = np.mean(
-        [
-            -GaussianMixture(size, reg_covar=1e-2, max_iter=60, random_state=0).fit(varied).score_samples(varied)
-            for size in SIZES
-        ],
-        axis=0,
-    )
-    at_floor = flat * -np.log(multivariate_normal(0, 1e-2).pdf(0))
-    assert np.corrcoef(shares.sum(1), wanted)[0, 1] > 0.99
-    np.testing.assert_allclose(np.median(shares.sum(1)), np.median(wanted) + at_floor, atol=0.1)
-
-
-def test_the_gaussians_are_exact_given_their_parameters() -> None:
-    rng = np.random.default_rng(0)
-    wide = {f"x{i}": rng.normal(size=500) * (i + 1) for i in range(MOST_AXES)}  # more dimensions than axes: with marks
-    points, gaussians, x = fitted(pa.table(wide))
-    dimensions, axes = gaussians.axes.shape
-    assert axes == MOST_AXES < dimensions
-    basis, centre = gaussians.axes.double().numpy(), gaussians.centre.double().numpy()
-    rest = float(gaussians.residual) * (np.eye(dimensions) - basis @ basis.T)
-    found, start = np.zeros(5), 0
-    for size in gaussians.sizes:
-        log_p = []
-        for k in range(start, start + size):
-            covariance = basis @ np.linalg.inv(gaussians.precisions[k].double().numpy()) @ basis.T + rest
-            law = multivariate_normal(centre + basis @ gaussians.means[k].double().numpy(), covariance)
-            log_p.append(float(gaussians.log_weights[k]) + law.logpdf(x[:5].double().numpy()))
-        found -= np.logaddexp.reduce(log_p, axis=0) / len(gaussians.sizes)
-        start += size
-    np.testing.assert_allclose(gaussians(x[:5], points).sum(1), found, rtol=1e-3)
-
-
-def test_the_gaussians_blame_the_column_that_breaks_a_correlation() -> None:
-    rng = np.random.default_rng(0)
-    a, b, c = rng.normal(size=(3, 600))
-    table = pa.table({"a": a, "b": a + b / 20, "c": b + a + c / 20, "d": c, "e": rng.normal(size=600)})
-    points, gaussians, x = fitted(table)
-    broken = x[:1].clone().repeat(2, 1)
-    broken[1, 2] = -broken[1, 2] + 2.0
-    whole, torn = gaussians(broken, points)
-    assert (torn - whole).argmax() == 2
 
 
 def test_every_member_is_on_one_scale_and_none_ties_the_extremes() -> None:
     kept = behaviour(400).drop_columns(["host"])  # some of which are too rare for a steady quantile
     detector = DensityEnsemble(**QUICK).fit(kept)
     evidence = detector._evidence(detector._encoded(behaviour(400, seed=7)))
-    assert evidence.shape[2] == 3
-    for member in range(3):
+    assert evidence.shape[2] == 2
+    for member in range(2):
         alone = np.zeros_like(evidence)
         alone += detector.model_.centre.numpy().T
         alone[..., member] = evidence[..., member]
-        scores = 3 * detector.model_.score(alone)
+        scores = 2 * detector.model_.score(alone)
         assert abs(np.median(scores)) < 0.5
         assert 0.4 < np.quantile(scores, 0.9) < 1.1  # log 2 on the held-out records
     far = kept.take([0] * 30)
@@ -116,7 +47,7 @@ def test_a_model_file_brings_it_back(memory: int, tmp_path) -> None:
     assert again.anomaly_score(new).tolist() == detector.anomaly_score(new).tolist()
     assert again.model_.architecture["memory"] == memory
     assert len(again.model_.points.codes) == memory
-    assert detector._evidence(detector._encoded(new)).shape[2] == (3 if memory else 2)
+    assert detector._evidence(detector._encoded(new)).shape[2] == (2 if memory else 1)
 
 
 def test_training_teaches_its_network_what_belongs_together() -> None:
@@ -145,7 +76,7 @@ def test_it_finds_what_lies_in_a_gap_that_each_column_alone_would_not_show() -> 
     detector = DensityEnsemble(**QUICK).fit(ring)
     inside, on = detector.anomaly_score(pa.table({"x": [0.0, 1.0], "y": [0.0, 0.0]}))
     assert inside > on + 0.5
-    shares = detector._evidence(detector._encoded(pa.table({"x": [0.0, 1.0], "y": [0.0, 0.0]})))[..., 2].sum(1)
+    shares = detector._evidence(detector._encoded(pa.table({"x": [0.0, 1.0], "y": [0.0, 0.0]})))[..., 1].sum(1)
     assert shares[0] > 5 * shares[1]
 
 

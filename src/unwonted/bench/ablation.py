@@ -9,17 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from unwonted.bench import tables
 from unwonted.bench.adbench import GROUPS
 from unwonted.bench.keeping import Kept
 from unwonted.bench.loads import load
+from unwonted.bench.matrix import Matrix
 from unwonted.bench.measuring import Row, mean_sd
 from unwonted.bench.results import added, chosen, command, earlier, environment, write
 from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.datasets.problem import take
-from unwonted.models.three_densities import LEAST_SHARE, UPPER
+from unwonted.models.base import in_padded_chunks
+from unwonted.models.dagmm import DAGMM
+from unwonted.models.dmdn import DMDN
+from unwonted.models.dsebm import DSEBM
+from unwonted.models.ensemble import DensityEnsemble
+from unwonted.models.memory import NEIGHBOURS
+from unwonted.models.network_and_memory import NetworkAndMemory, unit
 
 __all__ = ["VARIANTS", "Ablation", "Variant", "page", "run"]
 
@@ -41,20 +50,17 @@ class Variant:
 
 
 def _lines() -> list[Variant]:
-    whole = ("network", "Gaussians", "nearest")
-    swapped = {
-        "given others alone": "network, given others",
-        "given nothing alone": "network, given nothing",
-        "columns standardised": "network, standardised",
-    }
+    whole = ("network", "nearest")
+    instead_of_network = ("given others", "given nothing", "both alike", "columns standardised")
+    instead_of_nearest = ("1 nearest", "10 nearest", "nearest, plain axes", "LOF", "Gaussian mixture")
+    besides = ("10 nearest", "nearest, plain axes", "LOF", "Gaussian mixture", "DSEBM", "DAGMM")
     return [
-        Variant("network, Gaussians, nearest", whole, kept=True),
-        *(Variant(f"without: {left}", tuple(name for name in whole if name != left)) for left in whole),
-        *(Variant(f"alone: {name}", (name,)) for name in whole),
-        *(Variant(f"network {how}", (member, *whole[1:])) for how, member in swapped.items()),
-        *(Variant(f"alone: {member}", (member,)) for member in swapped.values()),
-        *(Variant(f"and {name}", (*whole, name)) for name in ("DSEBM", "DAGMM")),
-        *(Variant(f"alone: {name}", (name,)) for name in ("DSEBM", "DAGMM")),
+        Variant("network and nearest", whole, kept=True),
+        *(Variant(f"{name} alone", (name,)) for name in whole),
+        *(Variant(f"network: {name}", (name, "nearest")) for name in instead_of_network),
+        *(Variant(f"in place of the nearest: {name}", ("network", name)) for name in instead_of_nearest),
+        *(Variant(f"and {name}", (*whole, name)) for name in besides),
+        *(Variant(f"{name} alone", (name,)) for name in ("LOF", "Gaussian mixture", "DSEBM", "DAGMM")),
         *(Variant(f"scale: {scale}", whole, scale) for scale in list(SCALES)[1:]),
     ]
 
@@ -64,18 +70,13 @@ def _units(held_out: Floats, spread: float, x: Floats) -> Floats:
     return t
 
 
-def _unit(held_out: Floats) -> float:
-    """As `ThreeDensities` has it."""
-    return max(float(np.quantile(held_out, UPPER) - np.median(held_out)), LEAST_SHARE * float(held_out.std()))
-
-
 def _bent(held_out: Floats, x: Floats) -> Floats:
-    t = _units(held_out, _unit(held_out), x)
+    t = _units(held_out, unit(held_out), x)
     return np.where(t > 0, np.log1p(np.maximum(t, 0.0)), t)
 
 
 def _straight(held_out: Floats, x: Floats) -> Floats:
-    return _units(held_out, _unit(held_out), x)
+    return _units(held_out, unit(held_out), x)
 
 
 def _standardised(held_out: Floats, x: Floats) -> Floats:
@@ -137,30 +138,45 @@ class Ablation:
 
 def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
     """What each member, fitted to the same records, says of each part."""
-    from unwonted import DAGMM, DMDN, DSEBM, DensityEnsemble
-    from unwonted.models.base import in_padded_chunks
-    from unwonted.models.masked_mixture import MaskedMixture
-
     whole = DensityEnsemble(random_state=seed).fit(learn)
-    network = whole.model_.network
-    assert isinstance(network, MaskedMixture)
+    model = whole.model_
+    assert isinstance(model, NetworkAndMemory)
     encoded = [whole._encoded(part) for part in parts]
     evidence = [whole._evidence(part).sum(1) for part in encoded]
 
     def said(of: Callable[[Any], Any]) -> Member:
-        before, now = (in_padded_chunks(of, part, whole._device()).sum(1) for part in encoded)
+        before, now = (in_padded_chunks(of, part, whole._device()) for part in encoded)
+        return before.sum(1), now.sum(1)
+
+    def scored(detector: Any, of: Sequence[Any] = parts) -> Member:
+        before, now = (detector.anomaly_score(part) for part in of)
         return before, now
 
-    def scored(detector: Any) -> Member:
-        before, now = (detector.anomaly_score(part) for part in parts)
-        return before, now
-
-    found = {name: (evidence[0][:, i], evidence[1][:, i]) for i, name in enumerate(("network", "Gaussians", "nearest"))}
-    found["network, given others"] = said(network.given_others)
-    found["network, given nothing"] = said(network.given_nothing)
-    found["network, standardised"] = scored(DMDN(pooling="standardised", random_state=seed).fit(learn))
+    others, nothing = said(model.network.given_others), said(model.network.given_nothing)
+    found = {name: (evidence[0][:, i], evidence[1][:, i]) for i, name in enumerate(("network", "nearest"))}
+    found |= {"given others": others, "given nothing": nothing}
+    found["both alike"] = others[0] + nothing[0], others[1] + nothing[1]
+    found["columns standardised"] = scored(DMDN(pooling="standardised", random_state=seed).fit(learn))
     found |= {kind.__name__: scored(kind(random_state=seed).fit(learn)) for kind in (DSEBM, DAGMM)}
+    plain = Matrix().fit(learn)
+    found["nearest, plain axes"] = _near(plain.transform(learn), [plain.transform(part) for part in parts], NEIGHBOURS)
+    kept = model.points.kept.double().numpy()
+    points = [in_padded_chunks(model.points, part, whole._device()) for part in encoded]
+    for count in (1, 10):
+        found[f"{count} nearest"] = _near(kept, points, count)
+    outlying = LocalOutlierFactor(min(20, len(kept) - 1), novelty=True).fit(kept)
+    mixture = GaussianMixture(max(1, min(10, len(kept) // 10)), reg_covar=1e-2, random_state=seed).fit(kept)
+    for name, fitted in (("LOF", outlying), ("Gaussian mixture", mixture)):
+        before, now = (-fitted.score_samples(part) for part in points)
+        found[name] = before, now
     return found
+
+
+def _near(kept: Floats, parts: Sequence[Floats], count: int) -> Member:
+    """Mean distance of so many nearest records."""
+    search = NearestNeighbors(n_neighbors=min(count, len(kept))).fit(kept)
+    before, now = (search.kneighbors(part)[0].mean(1) for part in parts)
+    return before, now
 
 
 def run(
@@ -213,8 +229,9 @@ def page(results: Mapping[str, Any]) -> str:
         "at. All variants of a table and seed share one fit of each member, on four fifths of the training records; "
         "the other fifth sets the scales. The detector as it is stands first and in bold; the others were dropped. ± "
         "is the standard deviation of the difference in AUROC over seeds, after the mean over tables. *Network* is the "
-        "surprise of `DMDN`, *Gaussians* the mean of −log p under mixtures of 2 to 20, *nearest* the mean distance of "
-        "the ten nearest training records."
+        f"surprise of `DMDN`, *nearest* the mean distance of the {NEIGHBOURS} nearest training records, as in "
+        "`DensityEnsemble`; *plain axes* are standardised numbers and one-hot categories; *LOF* (20 neighbours) and "
+        "*Gaussian mixture* (10, full covariances) are scikit-learn's, on the axes that the nearest are found on."
     )
     head = ["score", "AUROC", "against the detector", "±", "AUPRC", "against the detector"]
     return tables.page("Ablation of the default detector", results, [text, tables.markdown(head, lines)])

@@ -40,10 +40,10 @@ class DMDN(Detector):
     `DMDN()` takes every column as behaviour: one network learns p(hidden columns | visible columns) for random
     choices of what is hidden. The columns are shared out among eight blocks, and a record's score is Σ_j s_j, where
 
-        s_j = −½ log p(x_j | the columns of all other blocks) − ½ log p(x_j)
+        s_j = −⅔ log p(x_j | the columns of all other blocks) − ⅓ log p(x_j)
 
-    in nats: what is odd beside the rest of the record and what is odd by itself count alike. It is a documented
-    surrogate of −log p(x).
+    in nats: what is odd beside the rest of the record, and, with half the weight, what is odd by itself. It is a
+    documented surrogate of −log p(x).
 
     `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
     rule in the order given; nothing else is in the score then.

@@ -1,4 +1,4 @@
-"""The detector people get who choose none: an ensemble of a network, Gaussian mixtures and nearest records."""
+"""The detector people get who choose none: an ensemble of a network and the nearest records."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from unwonted.encode import Encoder
 from unwonted.errors import DataError
 from unwonted.models.dmdn import plan_for, width_for
 from unwonted.models.masked_mixture import MaskedMixture
-from unwonted.models.three_densities import ThreeDensities
+from unwonted.models.network_and_memory import NetworkAndMemory
 from unwonted.schema import Overrides
 from unwonted.train import Plan, Progress
 
@@ -17,14 +17,13 @@ __all__ = ["DensityEnsemble"]
 
 
 class DensityEnsemble(Detector):
-    """Three densities at three scales: what is odd in a column, in the whole record, or beside its nearest likes.
+    """Two densities: what is odd in a record's columns, and how far it is from its nearest likes.
 
     - by column, the deep mixture density network of `DMDN`: −log p of each column given others, and by itself;
-    - wide, mixtures of 2 to 20 Gaussians with full covariances over whole records: −log p of the record;
-    - near, the mean distance of the ten nearest training records.
+    - by neighbours, the mean distance of the three nearest training records, where a network smooths over.
 
     Each is measured against held-out records: with c its median there and u the distance from it to the 90 % quantile,
-    a record's score is the mean over the three of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual,
+    a record's score is the mean over the two of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual,
     log 2 is what one ordinary record in ten exceeds. Columns contribute in proportion to their parts, and the
     contributions sum to the score.
 
@@ -32,7 +31,7 @@ class DensityEnsemble(Detector):
         components: Gaussians a column, of the network.
         width, depth: Of the network; a width of None follows the number of records.
         memory: The most training records to keep for the nearest ones, drawn at random; with 0 none is kept, and the
-            other two make the score.
+            network alone makes the score.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
             `Estimator`.
 
@@ -81,7 +80,7 @@ class DensityEnsemble(Detector):
         self.depth = depth
         self.memory = memory
 
-    def _model(self, encoder: Encoder, rows: int, seed: int) -> ThreeDensities:
+    def _model(self, encoder: Encoder, rows: int, seed: int) -> NetworkAndMemory:
         if self.memory < 0:
             raise DataError(f"memory={self.memory} is below 0; give the most training records to keep, 0 for none")
         network = MaskedMixture(
@@ -92,7 +91,7 @@ class DensityEnsemble(Detector):
             standardise=False,
             seed=seed,
         )
-        return ThreeDensities(encoder, network, rows=rows, kept=min(self.memory, rows), seed=seed)
+        return NetworkAndMemory(encoder, network, kept=min(self.memory, rows))
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
         return plan_for(rows)

@@ -9,9 +9,9 @@ from torch.nn import functional
 from unwonted.models.points import Points
 from unwonted.nets import register_derived
 
-__all__ = ["Memory"]
+__all__ = ["NEIGHBOURS", "Memory"]
 
-NEIGHBOURS = 10
+NEIGHBOURS = 3
 BLOCK = 128  # of distances, searched by their smallest
 LEAST_DISTANCE = 1e-12
 SAME = 1e-6  # distance below which a kept record is taken for the one asked about
@@ -21,7 +21,7 @@ class Memory(nn.Module):
     """How far records are from the nearest of the kept ones.
 
     The distance r of two records is Euclidean (see `Points`), r² = Σ_j d_j² over columns. Column j's share in the mean
-    distance of the K = 10 nearest is mean_k d_jk²/r_k, and the shares sum to mean_k r_k. One kept record at no distance
+    distance of the K = 3 nearest is mean_k d_jk²/r_k, and the shares sum to mean_k r_k. One kept record at no distance
     is left out: it may be the very record asked about, so that the records of training are measured by the others too.
 
     It is the local part of the density: a mixture with a narrow component on each training record has −log p that

@@ -1,4 +1,4 @@
-"""Three densities of a record, near, wide and by column, whose surprises are put on one scale and averaged."""
+"""Two densities of a record, by column and by neighbours, whose surprises are put on one scale and averaged."""
 
 from typing import Any
 
@@ -9,48 +9,44 @@ from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import ColumnModel, Floats
-from unwonted.models.gaussians import MOST_RECORDS, Gaussians
 from unwonted.models.masked_mixture import MaskedMixture
 from unwonted.models.memory import Memory
 from unwonted.models.points import Points
 
-__all__ = ["LEAST_SHARE", "UPPER", "ThreeDensities"]
+__all__ = ["NetworkAndMemory", "unit"]
 
 UPPER = 0.9  # quantile of the held-out records that is one unit above their median
 LEAST_SHARE = 0.25  # of their standard deviation that a unit is, where nine records in ten are nearly equal
 LEAST_UNIT = 1e-3
 
 
-class ThreeDensities(ColumnModel):
-    """What the network, the Gaussian mixtures and the nearest records say, brought to one scale.
+class NetworkAndMemory(ColumnModel):
+    """What the network and the nearest records say, brought to one scale.
 
     With e_m(x) what member m says of a record, c_m its median over held-out records and u_m how far their 90 % quantile
     is above that (or a quarter of their standard deviation, if that is more), the score is the mean over members of
 
         f((e_m(x) − c_m)/u_m),    f(t) = log(1 + t) for t > 0, t else:
 
-    strictly increasing, so that no two scores tie, and slow enough that no member outshouts the others far out. A
+    strictly increasing, so that no two scores tie, and slow enough that no member outshouts the other far out. A
     column's part of e_m has the same part of f.
 
     Args:
         encoder: The parts.
         network: The deep mixture density network; the only member that is trained by gradient.
-        rows: How many training records there are.
-        kept: How many of them to keep; 0 for none, and no member that looks for the nearest.
-        seed: Of the Gaussian mixtures.
+        kept: How many training records to keep; 0 for none, and no member that looks for the nearest.
     """
 
     centre: Tensor
     unit: Tensor
 
-    def __init__(self, encoder: Encoder, network: MaskedMixture, *, rows: int, kept: int, seed: int) -> None:
+    def __init__(self, encoder: Encoder, network: MaskedMixture, *, kept: int) -> None:
         super().__init__()
-        self.network, self.seed = network, seed
+        self.network = network
         self.architecture = network.architecture | {"memory": kept}
         self.points = Points(encoder, kept)
-        self.gaussians = Gaussians(self.points, min(rows, MOST_RECORDS))
         self.memory = Memory(self.points) if kept else None
-        members = 3 if kept else 2
+        members = 2 if kept else 1
         self.register_buffer("centre", torch.zeros(members, len(encoder.columns), dtype=torch.float64))
         self.register_buffer("unit", torch.ones(members, dtype=torch.float64))
         self.register_load_state_dict_post_hook(_placed)  # type: ignore[no-untyped-call]
@@ -71,17 +67,14 @@ class ThreeDensities(ColumnModel):
         return self.network.culprit(batch)
 
     def evidence(self, batch: Encoded) -> Tensor:
-        """Shape (n, columns, members): surprise, −log p under the Gaussians, distance of the nearest records."""
-        at = self.points(batch)
-        found = [self.network.surprise(batch), self.gaussians(at, self.points)]
+        """Shape (n, columns, members): surprise, and the distance of the nearest records."""
+        found = [self.network.surprise(batch)]
         if self.memory is not None:
-            found.append(self.memory(at, self.points))
+            found.append(self.memory(self.points(batch), self.points))
         return torch.stack(found, 2)
 
     def remember(self, records: Encoded, generator: Generator) -> None:
         self.points.remember(records, generator)
-        drawn = torch.randperm(len(records), generator=generator)[:MOST_RECORDS].to(records.codes.device)
-        self.gaussians.fit(self.points(records[drawn]).cpu(), self.seed)
         self.place()
 
     def place(self) -> None:
@@ -94,13 +87,11 @@ class ThreeDensities(ColumnModel):
         if len(evidence) < 2:
             return
         totals = evidence.sum(1)
-        medians = np.median(totals, axis=0)
         means = evidence.mean(0).T
         # A column's centre is its mean; what is between the sum of means and the median is shared out evenly.
-        centre = means + (medians - means.sum(1))[:, None] / means.shape[1]
-        self.centre.copy_(torch.from_numpy(centre))
-        unit = np.maximum(np.quantile(totals, UPPER, axis=0) - medians, LEAST_SHARE * totals.std(0))
-        self.unit.copy_(torch.from_numpy(unit + LEAST_UNIT))
+        shift = (np.median(totals, axis=0) - means.sum(1)) / means.shape[1]
+        self.centre.copy_(torch.from_numpy(means + shift[:, None]))
+        self.unit.copy_(torch.tensor([unit(total) for total in totals.T]))
 
     def pool(self, evidence: Floats) -> Floats:
         parts = (evidence - self.centre.cpu().numpy().T) / self.unit.cpu().numpy()
@@ -111,6 +102,12 @@ class ThreeDensities(ColumnModel):
         return pooled
 
 
+def unit(held_out: Floats) -> float:
+    """How far above the median of held-out totals, shape (n,), a record stands out by one unit."""
+    above = np.quantile(held_out, UPPER) - np.median(held_out)
+    return float(max(above, LEAST_SHARE * held_out.std())) + LEAST_UNIT
+
+
 def _placed(model: nn.Module, keys: Any) -> None:
-    assert isinstance(model, ThreeDensities)
+    assert isinstance(model, NetworkAndMemory)
     model.place()
