@@ -81,7 +81,7 @@ def folder(tmp_path_factory) -> Path:
         "flipped": bytes(flipped),
         "edited": edited(model, rb"\"alert_rate\":0.05", rb"\"alert_rate\":0.99"),
         "newer": edited(model, rb"\"format\":1,", rb"\"format\":7,"),
-        "unknown": edited(model, rb"\"model\":\"dmdn\"", rb"\"model\":\"dndm\""),
+        "unknown": edited(model, rb"\"model\":\"ensemble\"", rb"\"model\":\"ensembel\""),
     }
     for name, data in variants.items():
         (folder / f"{name}.safetensors").write_bytes(data)
@@ -200,7 +200,7 @@ def test_flags_of_fit(fails, argv, says):
         ("flipped", "damaged (it is not what was saved)"),
         ("edited", "damaged (it is not what was saved)"),
         ("newer", "format 7"),
-        ("unknown", "unknown model 'dndm'"),
+        ("unknown", "unknown model 'ensembel'"),
     ],
 )
 def test_a_model_file_that_cannot_be_trusted(fails, command, file, says):

@@ -42,7 +42,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("cli")
     write_table(behaviour(400), folder / "train.parquet")
     write_table(new_records(), folder / "new.csv")
-    arguments = [str(folder / "train.parquet"), "-o", str(folder / "model.safetensors"), "--max-time", "2s"]
+    arguments = [str(folder / "train.parquet"), "-o", str(folder / "model.safetensors")]
     assert main(["fit", *arguments, "--quiet"]) == 0
     return folder
 
