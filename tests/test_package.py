@@ -25,7 +25,7 @@ def test_importing_it_loads_nothing_heavy() -> None:
 
 def test_the_registry_can_be_read_without_torch() -> None:
     loaded = run("import sys; from unwonted.models import MODELS; print('torch' in sys.modules, *MODELS)")
-    assert loaded.split()[:2] == ["False", "dmdn"]
+    assert loaded.split()[:2] == ["False", "ensemble"]
 
 
 def test_neither_pandas_nor_polars_is_required() -> None:
