@@ -3,7 +3,7 @@
 import math
 import unicodedata
 
-__all__ = ["clean", "count", "nats", "number", "percent", "probability", "text_of"]
+__all__ = ["as_score", "clean", "count", "number", "percent", "probability", "text_of"]
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -60,16 +60,16 @@ def number(value: float) -> str:
     return sign + (text.rstrip("0").rstrip(".") if "." in text else text)
 
 
-def nats(value: float, signed: bool = False) -> str:
-    """A score or a contribution, alike for all records so that columns of them line up.
+def as_score(value: float, signed: bool = False) -> str:
+    """A score or a contribution: three digits, and no more than two of them behind the point.
 
-    >>> nats(12.345), nats(0.04, signed=True), nats(-3.21, signed=True), nats(7747.4), nats(-0.04)
-    ('12.3', '0.0', '−3.2', '7,747', '0.0')
+    >>> as_score(12.345), as_score(0.04, signed=True), as_score(-3.214, signed=True), as_score(7747.4), as_score(-0.004)
+    ('12.3', '+0.04', '−3.21', '7,747', '0.00')
     """
     if not abs(value) < 1e7:
         return ("+" if signed and value > 0 else "") + number(value)
-    size = f"{abs(value):,.{1 if abs(value) < 1000 else 0}f}"
-    if size == "0.0":
+    size = f"{abs(value):,.{(abs(value) < 10) + (abs(value) < 1000)}f}"
+    if size == "0.00":
         return size
     return ("−" if value < 0 else "+" if signed else "") + size
 

@@ -13,7 +13,7 @@ from unwonted.arrays import array_column
 from unwonted.cli.terminal import Terminal
 from unwonted.errors import DataError
 from unwonted.split import fingerprints
-from unwonted.words import count, percent, probability
+from unwonted.words import as_score, count, percent, probability
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -113,7 +113,7 @@ def in_words(findings: Sequence["Explanation"], rows: Sequence[int], labels: Seq
     """Findings as lines of text; records are counted from 1."""
     lines: list[str] = []
     for rank, (finding, row) in enumerate(zip(findings, rows, strict=True), 1):
-        parts = [f"record {row + 1:,}", f"score {finding.score:,.1f}", f"p {probability(finding.p_value)}"]
+        parts = [f"record {row + 1:,}", f"score {as_score(finding.score)}", f"p {probability(finding.p_value)}"]
         parts += ["ALERT"] if finding.alert else []
         parts += [f"{finding.kind} anomaly"] if finding.kind else []
         parts += [f"[{labels[row]}]"] if len(labels) else []

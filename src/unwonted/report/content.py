@@ -17,7 +17,7 @@ from unwonted.report.promise import Promise, promise
 from unwonted.report.quality import Quality, quality
 from unwonted.report.scores import Histogram, Training, histogram, training
 from unwonted.schema import Schema, profile
-from unwonted.words import count, nats, number, percent, text_of
+from unwonted.words import as_score, count, number, percent, text_of
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -154,8 +154,8 @@ def _summary(
     rarity = max(1, round(1 / float(p_values[strangest])))
     often = "fewer than one" if float(p_values[strangest]) * (held + 1) < 1.5 else "about one"
     return (
-        f"{source}, {kept} to set the threshold at a score of {nats(threshold)}.",
-        f"The strangest record scores {nats(float(scores[strangest]))}; {often} in {rarity:,} "
+        f"{source}, {kept} to set the threshold at a score of {as_score(threshold)}.",
+        f"The strangest record scores {as_score(float(scores[strangest]))}; {often} in {rarity:,} "
         "habitual records scores as high.",
     )
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from unwonted.report.curves import Curve, curve
-from unwonted.words import nats, number, percent, probability, text_of
+from unwonted.words import as_score, number, percent, probability, text_of
 
 if TYPE_CHECKING:
     from unwonted.explain import Explanation, Picture, Reason
@@ -120,7 +120,7 @@ def findings(
             Finding(
                 rank=rank,
                 record=row + 1,
-                score=nats(explanation.score),
+                score=as_score(explanation.score),
                 p_value=probability(explanation.p_value),
                 alert=explanation.alert,
                 phrase=reasons[0].phrase if reasons else "no single column stands out",
@@ -132,7 +132,7 @@ def findings(
                 bars=bars(columns, contributions[rank - 1]),
                 differing=tuple(pair for pair in pairs if pair.differs),
                 alike=tuple(pair for pair in pairs if not pair.differs),
-                baseline=nats(explanation.baseline) if explanation.baseline else "",
+                baseline=as_score(explanation.baseline) if explanation.baseline else "",
                 kind=explanation.kind,
                 picture=explanation.picture,
             )
@@ -159,7 +159,7 @@ def bars(columns: Sequence[str], values: NDArray[np.float64]) -> tuple[Bar, ...]
     return tuple(
         Bar(
             column=name,
-            text=nats(value, signed=True),
+            text=as_score(value, signed=True),
             left=100 * (min(value, 0.0) - low) / span,
             width=100 * abs(value) / span,
             positive=value > 0,
@@ -177,7 +177,7 @@ def _reason(reason: "Reason") -> ReasonView:
         seen=reason.seen,
         beside="nearest normal" if reason.surprise is None else "expected",
         expected=expected.text,
-        contribution=nats(reason.contribution, signed=True),
+        contribution=as_score(reason.contribution, signed=True),
         curve=curve(expected, reason.seen_value, describe),
         likely=_likely(reason),
     )

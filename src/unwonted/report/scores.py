@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unwonted.words import count, nats, number
+from unwonted.words import as_score, count, number
 
 __all__ = ["Histogram", "Training", "histogram", "training"]
 
@@ -74,7 +74,7 @@ def histogram(calibration: NDArray[np.float64], scored: NDArray[np.float64], thr
         describe=(
             f"Histogram of {count(len(scored), 'score')} beside "
             f"{count(len(calibration), 'held-out normal record')}; "
-            + (f"alerts from {nats(threshold)} on" if math.isfinite(threshold) else "no alert threshold")
+            + (f"alerts from {as_score(threshold)} on" if math.isfinite(threshold) else "no alert threshold")
             + (f"; {count(beyond, 'record')} further out than drawn." if beyond else ".")
         ),
     )
