@@ -161,6 +161,7 @@ def test_too_little_to_learn_from(fails, file, says):
         (["--normal", "ok"], ["--label is missing"]),
         (["--ignore", "hots"], ["good.csv", "'hots' does not exist", "did you mean 'host'?"]),
         (["--target", "bytes"], ["good.csv", "'bytes' does not exist", "did you mean 'bytes_out'?"]),
+        (["--target", "bytes_out", "--model", "dagmm"], ["--target is for --model dmdn", "--model dagmm"]),
         (["--target", "site"], ["good.csv", "target 'site' is constant"]),
         (["--target", "host", "--ignore", "host"], ["'host'", "target and as ignored"]),
         (["--schema", "nowhere.toml"], ["nowhere.toml", "cannot be read"]),

@@ -61,6 +61,8 @@ def fit(
     else:
         check_pair(label, normal or [])
     limit = None if max_time is None else _seconds(max_time)
+    if target and model not in (None, "dmdn"):
+        raise DataError(f"--target is for --model dmdn; leave --target or --model {model} out")
     kind = _kind(model or ("dmdn" if supervised or target else DEFAULT), supervised)
     overrides = {} if schema is None else read_overrides(schema)
     text = [name for name, declared in overrides.items() if declared.get("kind") == "categorical"]
