@@ -11,7 +11,7 @@ from unwonted.bench.rivals import PYOD
 for _module in (
     "torch._dynamo",  # by the first optimiser otherwise
     "unwonted.bench.measuring",
-    *(f"unwonted.models.{name}" for name in ("dagmm", "dmdn", "dsebm")),
+    *(f"unwonted.models.{name}" for name in ("dagmm", "dmdn", "dsebm", "ensemble")),
     *(f"pyod.models.{path.split('.')[0]}" for path in PYOD.values()),
 ):
     import_module(_module)
