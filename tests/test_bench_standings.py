@@ -51,6 +51,11 @@ def test_standings_are_those_worked_out_by_hand() -> None:
     assert (by["x"].fit, by["x"].score, by["x"].peak, by["z"].peak) == (1.5, 0.5, 100.0, 200.0)
 
 
+def test_methods_are_compared_on_the_seeds_that_all_have() -> None:
+    more = [*rows(), row("a", "x", 2, 0.01), row("b", "y", 2, None)]
+    assert compare(more).standings == compare(rows()).standings
+
+
 def test_a_method_on_some_of_the_tables_alone_is_named_and_not_ranked() -> None:
     more = [*rows(), row("a", "new", 0, 0.99), row("e", "new", 0, 0.99)]
     found = compare(more)

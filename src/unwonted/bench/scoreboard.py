@@ -23,9 +23,10 @@ _HEAD = (
 )
 
 OPENING = (
-    "Means are over the tables that every method finished; F1 (oracle) calls as many records as there are anomalies. "
-    "Ranks are by AUROC; a table with a failed run has the last rank. Seconds and peak memory are medians over tables, "
-    f"one thread, taken beside other jobs. {tables.MEMORY} Methods of this package are bold."
+    "Methods are compared on the same splits: on each table with the seeds that all of them have; figures by table are "
+    "of all seeds. Means are over the tables that every method finished; F1 (oracle) calls as many records as there "
+    "are anomalies. Ranks are by AUROC; a table with a failed run has the last rank. Seconds and peak memory are "
+    f"medians over tables, one thread, taken beside other jobs. {tables.MEMORY} Methods of this package are bold."
 )
 """What the figures of `group` are."""
 

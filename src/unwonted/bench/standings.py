@@ -25,7 +25,7 @@ class Standing:
             last.
         wins: Tables on which no other method has a higher AUROC.
         finished: Tables without a failed run.
-        seeds: The fewest and the most runs on a table.
+        seeds: The fewest and the most runs on a table that are compared.
         fit, score, peak: Median over tables of the mean seconds to fit, to score, and MB; NaN where none finished.
     """
 
@@ -67,7 +67,10 @@ class Comparison:
 
 
 def compare(rows: Sequence[Row]) -> Comparison:
-    """Compares methods on the tables that at least half of them were run on."""
+    """Compares methods on the tables that at least half of them were run on, each with the seeds that all have there.
+
+    Splits differ in how hard they are: a method with fewer seeds would be measured on others than the rest.
+    """
     cells: dict[Any, list[Row]] = grouped(rows, lambda row: (row["table"], row["method"]))
     methods = list(dict.fromkeys(row["method"] for row in rows))
     every = list(dict.fromkeys(row["table"] for row in rows))
@@ -75,6 +78,10 @@ def compare(rows: Sequence[Row]) -> Comparison:
     run_on = {method: sum((table, method) in cells for table in tables) for method in methods}
     partial = {method: count for method, count in run_on.items() if count < len(tables)}
     methods = [method for method in methods if method not in partial]
+    for table in tables:
+        shared = set.intersection(*({row["seed"] for row in cells[table, method]} for method in methods))
+        for method in methods:
+            cells[table, method] = [row for row in cells[table, method] if row["seed"] in shared]
     done = {key: finished(runs) for key, runs in cells.items()}
     complete = [table for table in tables if all(done[table, method] for method in methods)]
     quality = np.array([[_auroc(cells[table, method]) for method in methods] for table in tables])
