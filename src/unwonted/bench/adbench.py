@@ -14,7 +14,7 @@ from unwonted.bench.measuring import Row, jobs
 from unwonted.bench.results import added, chosen, command, earlier, environment, named, write
 from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
-from unwonted.bench.standings import compare, critical_difference
+from unwonted.bench.standings import Comparison, compare, critical_difference
 from unwonted.datasets import ADBENCH, EMBEDDINGS
 
 __all__ = ["DEVELOPMENT", "GROUPS", "Protocol", "page", "run"]
@@ -81,7 +81,7 @@ def run(
     ]
     seconds, few = _PATIENCE
     work.sort(key=lambda job: job.seed >= few)  # the first seeds say which methods are too slow for more
-    stem = "adbench" if protocol == "one-class" else "adbench-unsupervised"
+    stem = _stem(protocol)
     file = out / f"{stem}.json"
     before = earlier(file)
     rows = run_jobs(
@@ -107,7 +107,7 @@ def run(
     write(file, results, page(results))
     for group, name in _DRAWN.items():
         there = compare(_of(results, group))
-        if _drawable(results, group):
+        if _drawable(there):
             ranks = {one.method: one.rank for one in there.standings}
             apart = critical_difference(len(ranks), len(there.tables))
             drawing.mean_ranks(ranks, apart, results["ours"], figures / f"{stem}-{name}.svg")
@@ -143,20 +143,24 @@ def _of(results: Mapping[str, Any], group: str) -> list[Row]:
     return [row for row in results["rows"] if row["table"] in names]
 
 
-def _drawable(results: Mapping[str, Any], group: str) -> bool:
-    there = compare(_of(results, group))
-    return group in _DRAWN and len(there.standings) > 2 and len(there.tables) > 1
+def _drawable(there: Comparison) -> bool:
+    return len(there.standings) > 2 and len(there.tables) > 1
+
+
+def _stem(protocol: str) -> str:
+    """What the names of the results and figures begin with."""
+    return "adbench" if protocol == "one-class" else "adbench-unsupervised"
 
 
 def page(results: Mapping[str, Any]) -> str:
     """Standings and figures by group of tables, trained against untrained, failures."""
     limits, supervised = results["limits"], results["protocol"] == "one-class"
-    stem = "adbench" if supervised else "adbench-unsupervised"
     parts = [_protocol(limits, supervised), scoreboard.OPENING]
     for group in _SHOWN:
         rows = _of(results, group)
         if rows:
-            picture = f"../docs/{stem}-{_DRAWN[group]}.svg" if _drawable(results, group) else None
+            drawn = group in _DRAWN and _drawable(compare(rows))
+            picture = f"../docs/{_stem(results['protocol'])}-{_DRAWN[group]}.svg" if drawn else None
             parts += [f"## {group[0].upper()}{group[1:]}", *scoreboard.group(rows, results["ours"], picture)]
     if any("untrained" in row for row in results["rows"]):
         parts += ["## Trained against untrained", tables.UNTRAINED, tables.trained_untrained(results["rows"])]

@@ -41,7 +41,6 @@ def unsw(
     Results that are in the folder already are not made again while their code is the same; with --method, new ones
     are added to them.
     """
-    above_zero("--jobs", jobs)
     _run("unsw", output, seeds, quiet, as_json, methods=method, workers=jobs)
 
 
@@ -65,7 +64,6 @@ def adbench(
     It first says how long it will take. Results that are in the folder already are not made again while their code is
     the same; with --only or --method, new ones are added to them.
     """
-    above_zero("--jobs", jobs)
     _run("adbench", output, seeds, quiet, as_json, protocol=protocol, only=only, methods=method, workers=jobs)
 
 
@@ -153,6 +151,8 @@ def _run(name: str, output: Path, seeds: int | None, quiet: bool, as_json: bool,
     """Runs a benchmark, the module of this name, and prints its page or its results."""
     if seeds is not None:
         above_zero("--seeds", seeds)
+    if "workers" in chosen:
+        above_zero("--jobs", chosen["workers"])
     if find_spec("pyod") is None or find_spec("xgboost") is None:
         raise DataError("the peers to compare with are not installed; run pip install 'unwonted[bench]'")
     if output.exists() and not output.is_dir():

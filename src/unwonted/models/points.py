@@ -1,4 +1,4 @@
-"""Encoded records as points of a Euclidean space, in which distances and Gaussians make sense."""
+"""Encoded records as points of a Euclidean space, in which distances make sense."""
 
 import torch
 from torch import Generator, Tensor, nn
@@ -17,10 +17,9 @@ class Points(nn.Module):
     """Where a record lies: scaled numbers, times on the unit circle, a mark for each gap, weighed categories.
 
     It keeps training records too, as many as asked for. Numbers are on their bent axis (see `NumericPart`), one unit a
-    standard deviation. A category of frequency f is 1/√(f(1 − f)) along an axis
-    of its own, as if it were a column of zeros and ones, standardised: two records with categories f and g are
-    √(1/f(1−f) + 1/g(1−g)) apart. What is rarer than one record in a hundred counts as one in a hundred: new categories
-    must not drown all else.
+    standard deviation. A category of frequency f is 1/√(f(1 − f)) along an axis of its own, as if it were a column of
+    zeros and ones, standardised: two records with categories f and g are √(1/f(1−f) + 1/g(1−g)) apart. What is rarer
+    than one record in a hundred counts as one in a hundred: new categories must not drown all else.
 
     Attributes:
         weights: Of each category.
