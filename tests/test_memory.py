@@ -1,13 +1,16 @@
 """Memory: the nearest kept records, found exactly, and their distance shared out among the columns."""
 
+import math
+
 import numpy as np
 import pyarrow as pa
+import pytest
 import torch
 from torch import Generator
 
 from conftest import behaviour
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.memory import NEIGHBOURS, Memory
+from unwonted.models.memory import SCALES, Memory, Scale
 from unwonted.models.points import Points
 from unwonted.schema import Schema
 
@@ -15,13 +18,14 @@ from unwonted.schema import Schema
 class Remembered:
     """An encoder, and the distances from the records that it was fitted on."""
 
-    def __init__(self, table: pa.Table, size: int) -> None:
+    def __init__(self, table: pa.Table, size: int, scale: Scale = SCALES["near"]) -> None:
         schema = Schema.infer(table)
         records = schema.select(table)[0]
         self.encoder = Encoder.fit(records, schema)
         self.points = Points(self.encoder, size)
         self.points.remember(self.encoder.transform(records), Generator().manual_seed(0))
-        self.memory = Memory(self.points)
+        self.points.place()
+        self.memory = Memory(self.points, scale)
         self.memory.place(self.points)
 
     def encoded(self, table: pa.Table) -> Encoded:
@@ -31,17 +35,37 @@ class Remembered:
         return self.memory(self.points(self.encoded(table)), self.points)
 
 
-def test_the_nearest_of_many_are_those_of_a_search_one_by_one() -> None:
+@pytest.mark.parametrize("scale", [*SCALES.values(), Scale(3, 200, 2), Scale(2, math.inf, 3)], ids=str)
+def test_the_nearest_are_those_of_a_search_one_by_one(scale: Scale) -> None:
     rng = np.random.default_rng(0)
     kept, new = (pa.table({name: rng.normal(size=n) for name in "abc"}) for n in (1000, 50))
-    there = Remembered(kept, 1000)
-    points, asked = (
-        np.column_stack([part.scaled(table[part.column].to_numpy()) for part in there.encoder.parts])
-        for table in (kept, new)
-    )
+    there = Remembered(kept, 1000, scale)
+    points = there.points.kept.numpy()
+    asked = there.points(there.encoded(new)).numpy()
     apart = np.linalg.norm(asked[:, None] - points, axis=2)
-    wanted = np.sort(apart, 1)[:, :NEIGHBOURS].mean(1)
+    size = int(min(scale.size, 500 if scale.samples > 1 else 1000))
+    runs = [np.arange(i * size, (i + 1) * size) % 1000 for i in range(scale.samples)]
+    wanted = np.mean([np.sort(apart[:, run], 1)[:, : scale.nearest].mean(1) for run in runs], 0)
     np.testing.assert_allclose(there.shares(new).sum(1), wanted, rtol=1e-4)
+
+
+def test_samples_are_drawn_whatever_the_order_of_the_records() -> None:
+    # In the order they come, the first samples would all be of one kind, and the other kind would be far off.
+    sorted_ = pa.table({"a": np.repeat([0.0, 1.0], 500) + np.random.default_rng(0).normal(0, 0.01, 1000)})
+    assert Remembered(sorted_, 1000, SCALES["widest"]).shares(sorted_).sum(1).max() < 0.2
+
+
+def test_strange_records_that_lie_together_are_near_each_other_but_far_from_most_samples() -> None:
+    rng = np.random.default_rng(0)
+    usual, strange = rng.normal(size=(995, 3)), rng.normal(0, 0.01, (5, 3)) + 4
+    table = pa.table(dict(zip("abc", np.vstack([usual, strange]).T, strict=True)))
+
+    def rank(scale: Scale) -> float:
+        found = Remembered(table, 1000, scale).shares(table).sum(1).numpy()
+        return float((found[:995, None] < found[995:]).mean())
+
+    assert rank(SCALES["near"]) < 0.2
+    assert rank(SCALES["widest"]) > 0.99
 
 
 def test_each_column_has_its_share() -> None:

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import ColumnModel, Floats
 from unwonted.models.masked_mixture import MaskedMixture
-from unwonted.models.memory import Memory
+from unwonted.models.memory import SCALES, Memory
 from unwonted.models.points import Points
 
 __all__ = ["NetworkAndMemory", "unit"]
@@ -23,12 +23,14 @@ LEAST_UNIT = 1e-3
 class NetworkAndMemory(ColumnModel):
     """What the network and the nearest records say, brought to one scale.
 
-    With e_m(x) what member m says of a record, c_m its median over held-out records and u_m how far their 90 % quantile
-    is above that (or a quarter of their standard deviation, if that is more), the score is the mean over members of
+    Members are the network's surprise, and the distance of the nearest records at each of three scales (`SCALES`). With
+    e_m(x) what member m says of a record, c_m its median over held-out records and u_m how far their 90 % quantile is
+    above that (or a quarter of their standard deviation, if that is more), the score is the weighted mean over members,
+    the network's weight one half and the scales' alike, of
 
         f((e_m(x) − c_m)/u_m),    f(t) = log(1 + t) for t > 0, t else:
 
-    strictly increasing, so that no two scores tie, and slow enough that no member outshouts the other far out. A
+    strictly increasing, so that no two scores tie, and slow enough that no member outshouts the others far out. A
     column's part of e_m has the same part of f.
 
     Args:
@@ -45,8 +47,10 @@ class NetworkAndMemory(ColumnModel):
         self.network = network
         self.architecture = network.architecture | {"memory": kept}
         self.points = Points(encoder, kept)
-        self.memory = Memory(self.points) if kept else None
-        members = 2 if kept else 1
+        scales = list(SCALES.values()) if kept else []
+        self.memory = nn.ModuleList([Memory(self.points, scale) for scale in scales])
+        self.weights = np.array([0.5, *(0.5 / len(scales) for _ in scales)]) if kept else np.ones(1)
+        members = len(self.weights)
         self.register_buffer("centre", torch.zeros(members, len(encoder.columns), dtype=torch.float64))
         self.register_buffer("unit", torch.ones(members, dtype=torch.float64))
         self.register_load_state_dict_post_hook(_placed)  # type: ignore[no-untyped-call]
@@ -67,10 +71,11 @@ class NetworkAndMemory(ColumnModel):
         return self.network.culprit(batch)
 
     def evidence(self, batch: Encoded) -> Tensor:
-        """Shape (n, columns, members): surprise, and the distance of the nearest records."""
+        """Shape (n, columns, members): surprise, and the distance of the nearest records at each scale."""
         found = [self.network.surprise(batch)]
-        if self.memory is not None:
-            found.append(self.memory(self.points(batch), self.points))
+        if self.memory:
+            at = self.points(batch)
+            found += [memory(at, self.points) for memory in self.memory]
         return torch.stack(found, 2)
 
     def remember(self, records: Encoded, generator: Generator) -> None:
@@ -80,8 +85,8 @@ class NetworkAndMemory(ColumnModel):
     def place(self) -> None:
         """Works out what follows from the kept records, once they are there."""
         self.points.place()
-        if self.memory is not None:
-            self.memory.place(self.points)
+        for memory in self.memory:
+            memory.place(self.points)
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
         if len(evidence) < 2:
@@ -98,7 +103,7 @@ class NetworkAndMemory(ColumnModel):
         t = parts.sum(1, keepdims=True)
         above = np.maximum(t, 0.0)
         slope = np.divide(np.log1p(above), above, out=np.ones_like(above), where=above > 0)
-        pooled: Floats = (parts * slope).mean(2)
+        pooled: Floats = (parts * slope) @ self.weights
         return pooled
 
 
