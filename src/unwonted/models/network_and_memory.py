@@ -1,4 +1,4 @@
-"""Two densities of a record, by column and by neighbours, whose surprises are put on one scale and averaged."""
+"""Densities of a record, by column and by neighbours, whose surprises are put on one scale and averaged."""
 
 from typing import Any
 
@@ -10,11 +10,13 @@ from torch import Generator, Tensor, nn
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import ColumnModel, Floats
 from unwonted.models.masked_mixture import MaskedMixture
-from unwonted.models.memory import SCALES, Memory
+from unwonted.models.memory import Memory
 from unwonted.models.points import Points
 
 __all__ = ["NetworkAndMemory", "unit"]
 
+SAMPLE_SIZES = (512, 32)  # training records that the nearest is looked for among: fine detail, and the whole
+WEIGHTS = (0.4, 0.4, 0.2)  # of the network, and of the nearest in samples of either size
 UPPER = 0.9  # quantile of the held-out records that is one unit above their median
 LEAST_SHARE = 0.25  # of their standard deviation that a unit is, where nine records in ten are nearly equal
 LEAST_UNIT = 1e-3
@@ -23,20 +25,19 @@ LEAST_UNIT = 1e-3
 class NetworkAndMemory(ColumnModel):
     """What the network and the nearest records say, brought to one scale.
 
-    Members are the network's surprise, and the distance of the nearest records at each of three scales (`SCALES`). With
-    e_m(x) what member m says of a record, c_m its median over held-out records and u_m how far their 90 % quantile is
-    above that (or a quarter of their standard deviation, if that is more), the score is the weighted mean over members,
-    the network's weight one half and the scales' alike, of
+    The members are the network, and the distance of the nearest records in samples of 512 and of 32. With e_m(x) what
+    member m says of a record, c_m its median over held-out records and u_m how far their 90 % quantile is above that
+    (or a quarter of their standard deviation, if that is more), the score is
 
-        f((e_m(x) − c_m)/u_m),    f(t) = log(1 + t) for t > 0, t else:
+        Σ_m w_m f((e_m(x) − c_m)/u_m),    f(t) = log(1 + t) for t > 0, t else,
 
-    strictly increasing, so that no two scores tie, and slow enough that no member outshouts the others far out. A
-    column's part of e_m has the same part of f.
+    with weights of two, two and one fifth: strictly increasing, so that no two scores tie, and slow enough that no
+    member outshouts the others far out. A column's part of e_m has the same part of f.
 
     Args:
         encoder: The parts.
         network: The deep mixture density network; the only member that is trained by gradient.
-        kept: How many training records to keep; 0 for none, and no member that looks for the nearest.
+        kept: How many training records to keep; 0 for none, and no members that look for the nearest.
     """
 
     centre: Tensor
@@ -47,9 +48,8 @@ class NetworkAndMemory(ColumnModel):
         self.network = network
         self.architecture = network.architecture | {"memory": kept}
         self.points = Points(encoder, kept)
-        scales = list(SCALES.values()) if kept else []
-        self.memory = nn.ModuleList([Memory(self.points, scale) for scale in scales])
-        self.weights = np.array([0.5, *(0.5 / len(scales) for _ in scales)]) if kept else np.ones(1)
+        self.memories = nn.ModuleList(Memory(self.points, size) for size in SAMPLE_SIZES if kept)
+        self.weights = np.array(WEIGHTS if kept else (1.0,))
         members = len(self.weights)
         self.register_buffer("centre", torch.zeros(members, len(encoder.columns), dtype=torch.float64))
         self.register_buffer("unit", torch.ones(members, dtype=torch.float64))
@@ -71,12 +71,9 @@ class NetworkAndMemory(ColumnModel):
         return self.network.culprit(batch)
 
     def evidence(self, batch: Encoded) -> Tensor:
-        """Shape (n, columns, members): surprise, and the distance of the nearest records at each scale."""
-        found = [self.network.surprise(batch)]
-        if self.memory:
-            at = self.points(batch)
-            found += [memory(at, self.points) for memory in self.memory]
-        return torch.stack(found, 2)
+        """Shape (n, columns, members): surprise, and the distance of the nearest records in either kind of samples."""
+        at = self.points(batch)
+        return torch.stack([self.network.surprise(batch), *(near(at, self.points) for near in self.memories)], 2)
 
     def remember(self, records: Encoded, generator: Generator) -> None:
         self.points.remember(records, generator)
@@ -85,7 +82,7 @@ class NetworkAndMemory(ColumnModel):
     def place(self) -> None:
         """Works out what follows from the kept records, once they are there."""
         self.points.place()
-        for memory in self.memory:
+        for memory in self.memories:
             memory.place(self.points)
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
