@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from unwonted.bench import ablation
-from unwonted.bench.adbench import Protocol
 from unwonted.bench.ablation import SCALES, VARIANTS, Ablation
+from unwonted.bench.adbench import Protocol
 
 
 def row(table: str, seed: int, usual: float, others: float) -> dict[str, object]:

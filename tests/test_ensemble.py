@@ -83,7 +83,7 @@ def test_it_finds_what_lies_in_a_gap_that_each_column_alone_would_not_show() -> 
 
 def test_strange_records_among_those_it_learns_from_do_not_hide_each_other() -> None:
     rng = np.random.default_rng(0)
-    usual, strange = rng.normal(size=(9900, 4)) @ rng.normal(size=(4, 4)), rng.normal(0, 0.05, (30, 4)) + [8, -8, 8, -8]
+    usual, strange = rng.normal(size=(9900, 4)) @ rng.normal(size=(4, 4)), rng.normal([8, -8, 8, -8], 0.05, (30, 4))
     records, is_strange = np.vstack([usual, strange]), np.arange(9930) >= 9900
     detector = DensityEnsemble(**QUICK).fit(records)
     among_all = NearestNeighbors(n_neighbors=4).fit(records).kneighbors(records)[0][:, 1:].mean(1)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
 
@@ -234,12 +233,13 @@ def page(results: Mapping[str, Any]) -> str:
     text = (
         f"Means over {sets} development sets and their seeds, in both protocols of `adbench.md`; no other set was "
         "looked at. All variants of a table and seed share one fit of each member, on four fifths of the training "
-        "records (unsupervised, on all); the other fifth sets the scales. The detector as it is stands first and in bold; the others were "
-        "dropped. ± is the standard deviation of the difference in AUROC over seeds, after the mean over tables. "
-        "*Network* is the surprise of `DMDN`, *nearest of 512* and *of 32* the distance of the nearest in samples, as in "
-        "`DensityEnsemble`; what comes on top has the weight of the network. *3 nearest* are found among all training "
-        "records; *plain axes* are standardised numbers and one-hot categories; *LOF* (20 neighbours), *Gaussian "
-        "mixture* (10, full covariances) and *isolation forest* are scikit-learn's, on the axes of the nearest."
+        "records (unsupervised, on all); the other fifth sets the scales. The detector as it is stands first and in "
+        "bold; the others were dropped. ± is the standard deviation of the difference in AUROC over seeds, after the "
+        "mean over tables. *Network* is the surprise of `DMDN`, *nearest of 512* and *of 32* the distance of the "
+        "nearest in samples, as in `DensityEnsemble`; what comes on top has the weight of the network. *3 nearest* are "
+        "found among all training records; *plain axes* are standardised numbers and one-hot categories; *LOF* (20 "
+        "neighbours), *Gaussian mixture* (10, full covariances) and *isolation forest* are scikit-learn's, on the axes "
+        "of the nearest."
     )
     head = ["score"]
     for protocol in by_protocol:

@@ -83,6 +83,7 @@ class NetworkAndMemory(ColumnModel):
         """Works out what follows from the kept records, once they are there."""
         self.points.place()
         for memory in self.memories:
+            assert isinstance(memory, Memory)
             memory.place(self.points)
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
