@@ -18,12 +18,12 @@ def test_every_member_is_on_one_scale_and_none_ties_the_extremes() -> None:
     kept = behaviour(400).drop_columns(["host"])  # some of which are too rare for a steady quantile
     detector = DensityEnsemble(**QUICK).fit(kept)
     evidence = detector._evidence(detector._encoded(behaviour(400, seed=7)))
-    assert evidence.shape[2] == 3
-    for member, weight in enumerate(detector.model_.weights):
+    assert evidence.shape[2] == 2
+    for member in range(2):
         alone = np.zeros_like(evidence)
         alone += detector.model_.centre.numpy().T
         alone[..., member] = evidence[..., member]
-        scores = detector.model_.score(alone) / weight
+        scores = 2 * detector.model_.score(alone)
         assert abs(np.median(scores)) < 0.5
         assert 0.4 < np.quantile(scores, 0.9) < 1.1  # log 2 on the held-out records
     far = kept.take([0] * 30)
@@ -48,7 +48,7 @@ def test_a_model_file_brings_it_back(memory: int, tmp_path) -> None:
     assert again.anomaly_score(new).tolist() == detector.anomaly_score(new).tolist()
     assert again.model_.architecture["memory"] == memory
     assert len(again.model_.points.codes) == memory
-    assert detector._evidence(detector._encoded(new)).shape[2] == (3 if memory else 1)
+    assert detector._evidence(detector._encoded(new)).shape[2] == (2 if memory else 1)
 
 
 def test_training_teaches_its_network_what_belongs_together() -> None:

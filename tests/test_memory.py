@@ -8,7 +8,7 @@ from torch import Generator
 
 from conftest import behaviour
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.memory import CANDIDATES, SAMPLES, Memory
+from unwonted.models.memory import CANDIDATES, LARGEST, SAMPLES, Memory
 from unwonted.models.points import Points
 from unwonted.schema import Schema
 
@@ -16,14 +16,14 @@ from unwonted.schema import Schema
 class Remembered:
     """An encoder, and the distances from the records that it was fitted on."""
 
-    def __init__(self, table: pa.Table, kept: int, size: int = 256) -> None:
+    def __init__(self, table: pa.Table, kept: int) -> None:
         schema = Schema.infer(table)
         records = schema.select(table)[0]
         self.encoder = Encoder.fit(records, schema)
         self.points = Points(self.encoder, kept)
         self.points.remember(self.encoder.transform(records), Generator().manual_seed(0))
         self.points.place()
-        self.memory = Memory(self.points, size)
+        self.memory = Memory(self.points)
         self.memory.place(self.points)
 
     def encoded(self, table: pa.Table) -> Encoded:
@@ -33,11 +33,11 @@ class Remembered:
         return self.memory(self.points(self.encoded(table)), self.points)
 
 
-@pytest.mark.parametrize(("kept", "asked_for", "size"), [(6000, 256, 256), (300, 256, 150), (5000, 32, 32), (3, 32, 1)])
-def test_the_nearest_are_those_of_a_search_one_by_one(kept: int, asked_for: int, size: int) -> None:
+@pytest.mark.parametrize(("kept", "size"), [(9000, LARGEST), (1025, LARGEST), (300, 150), (3, 1)])
+def test_the_nearest_are_those_of_a_search_one_by_one(kept: int, size: int) -> None:
     rng = np.random.default_rng(0)
-    training, new = (pa.table({name: rng.normal(size=n) for name in "abc"}) for n in (6000, 50))
-    there = Remembered(training, kept, asked_for)
+    training, new = (pa.table({name: rng.normal(size=n) for name in "abc"}) for n in (9000, 50))
+    there = Remembered(training, kept)
     apart = np.abs(there.points(there.encoded(new)).numpy()[:, None] - there.points.kept.numpy())
     runs = [(i * kept // SAMPLES + np.arange(size)) % kept for i in range(SAMPLES)]
     candidates = [run[np.square(apart[:, run]).sum(2).argsort(1)[:, :CANDIDATES]] for run in runs]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+from torch import Tensor
 
 from unwonted.bench import tables
 from unwonted.bench.adbench import GROUPS, Protocol
@@ -22,12 +24,15 @@ from unwonted.bench.results import added, chosen, command, earlier, environment,
 from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.datasets.problem import take
+from unwonted.encode import Encoded
 from unwonted.models.base import in_padded_chunks
 from unwonted.models.dagmm import DAGMM
 from unwonted.models.dmdn import DMDN
 from unwonted.models.dsebm import DSEBM
 from unwonted.models.ensemble import DensityEnsemble
-from unwonted.models.network_and_memory import SAMPLE_SIZES, WEIGHTS, NetworkAndMemory, unit
+from unwonted.models.memory import LARGEST, SAMPLES, Memory
+from unwonted.models.network_and_memory import NetworkAndMemory, unit
+from unwonted.models.points import Points
 
 __all__ = ["VARIANTS", "Ablation", "Variant", "page", "run"]
 
@@ -36,6 +41,7 @@ Member = tuple[Floats, Floats]
 """What a member says of held-out records and of the test, each (n,)."""
 
 HELD_OUT = 0.2
+SIZES = (32, 128, 2048)  # of samples, beside the detector's own
 
 
 @dataclass(frozen=True)
@@ -48,25 +54,19 @@ class Variant:
     kept: bool = False
 
 
-NEAREST = tuple(f"nearest of {size}" for size in SAMPLE_SIZES)
-
-
 def _lines() -> list[Variant]:
-    whole = dict(zip(("network", *NEAREST), WEIGHTS, strict=True))
-    nearest = {name: whole[name] for name in NEAREST}
+    whole = dict.fromkeys(("network", "nearest"), 1.0)
     instead_of_network = ("given others", "given nothing", "both alike", "columns standardised")
-    among_all = ("3 nearest, Euclidean", "3 nearest, plain axes")
-    others = (*among_all, "LOF", "Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
+    samples = tuple(f"nearest of {size}" for size in SIZES)
+    among_all = ("3 nearest", "3 nearest, Euclidean", "3 nearest, Euclidean, plain axes")
+    others = (*samples, *among_all, "LOF", "Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
     return [
         Variant("network and nearest", whole, kept=True),
-        Variant("network alone", {"network": 1.0}),
-        Variant("nearest alone", nearest),
-        *(Variant(f"network and {name}", {"network": 1.0, name: 1.0}) for name in NEAREST),
-        Variant("all alike", dict.fromkeys(whole, 1.0)),
-        *(Variant(f"network: {name}", {name: whole["network"]} | nearest) for name in instead_of_network),
-        *(Variant(f"in place of the nearest: {name}", {"network": 1.0, name: 1.0}) for name in others[:5]),
-        *(Variant(f"and {name}", whole | {name: whole["network"]}) for name in others),
-        *(Variant(f"{name} alone", {name: 1.0}) for name in (*NEAREST, *others)),
+        *(Variant(f"{name} alone", {name: 1.0}) for name in whole),
+        *(Variant(f"network: {name}", {name: 1.0, "nearest": 1.0}) for name in instead_of_network),
+        *(Variant(f"in place of the nearest: {name}", {"network": 1.0, name: 1.0}) for name in others[:-2]),
+        *(Variant(f"and {name}", whole | {name: 1.0}) for name in others),
+        *(Variant(f"{name} alone", {name: 1.0}) for name in others),
         *(Variant(f"scale: {scale}", whole, scale) for scale in list(SCALES)[1:]),
     ]
 
@@ -163,19 +163,22 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
         return before, now
 
     others, nothing = said(model.network.given_others), said(model.network.given_nothing)
-    found = {name: (evidence[0][:, i], evidence[1][:, i]) for i, name in enumerate(("network", *NEAREST))}
+    found = {name: (evidence[0][:, i], evidence[1][:, i]) for i, name in enumerate(("network", "nearest"))}
     found |= {"given others": others, "given nothing": nothing}
     found["both alike"] = others[0] + nothing[0], others[1] + nothing[1]
     found["columns standardised"] = scored(DMDN(pooling="standardised", random_state=seed).fit(learn))
     found |= {kind.__name__: scored(kind(random_state=seed).fit(learn)) for kind in (DSEBM, DAGMM)}
-    plain = Matrix().fit(learn)
+    for size in SIZES:
+        memory = Memory(model.points, size)
+        memory.place(model.points)
+        found[f"nearest of {size}"] = said(partial(_far, memory, model.points))
     kept = model.points.kept.double().numpy()
     points = [in_padded_chunks(model.points, part, whole._device()) for part in encoded]
-    axes = (kept, *points), tuple(plain.transform(part) for part in (learn, *parts))
-    for name, (there, *asked) in zip(("3 nearest, Euclidean", "3 nearest, plain axes"), axes, strict=True):
-        search = NearestNeighbors(n_neighbors=min(3, len(there))).fit(there)
-        before, now = (search.kneighbors(part)[0].mean(1) for part in asked)
-        found[name] = before, now
+    plain = Matrix().fit(learn)
+    matrices = [plain.transform(part) for part in parts]
+    found["3 nearest"] = _three_nearest(kept, points, "manhattan")
+    found["3 nearest, Euclidean"] = _three_nearest(kept, points, "euclidean")
+    found["3 nearest, Euclidean, plain axes"] = _three_nearest(plain.transform(learn), matrices, "euclidean")
     outlying = LocalOutlierFactor(min(20, len(kept) - 1), novelty=True).fit(kept)
     mixture = GaussianMixture(max(1, min(10, len(kept) // 10)), reg_covar=1e-2, random_state=seed).fit(kept)
     forest = IsolationForest(random_state=seed).fit(kept)
@@ -183,6 +186,18 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
         before, now = (-fitted.score_samples(part) for part in points)
         found[name] = before, now
     return found
+
+
+def _far(memory: Memory, points: Points, batch: Encoded) -> Tensor:
+    distances: Tensor = memory(points(batch), points)
+    return distances
+
+
+def _three_nearest(kept: Floats, parts: Sequence[Floats], metric: str) -> Member:
+    """Mean distance of the three nearest among all."""
+    search = NearestNeighbors(n_neighbors=min(3, len(kept)), metric=metric).fit(kept)
+    before, now = (search.kneighbors(part)[0].mean(1) for part in parts)
+    return before, now
 
 
 def run(
@@ -235,11 +250,11 @@ def page(results: Mapping[str, Any]) -> str:
         "looked at. All variants of a table and seed share one fit of each member, on four fifths of the training "
         "records (unsupervised, on all); the other fifth sets the scales. The detector as it is stands first and in "
         "bold; the others were dropped. ± is the standard deviation of the difference in AUROC over seeds, after the "
-        "mean over tables. *Network* is the surprise of `DMDN`, *nearest of 512* and *of 32* the distance of the "
-        "nearest in samples, as in `DensityEnsemble`; what comes on top has the weight of the network. *3 nearest* are "
-        "found among all training records; *plain axes* are standardised numbers and one-hot categories; *LOF* (20 "
-        "neighbours), *Gaussian mixture* (10, full covariances) and *isolation forest* are scikit-learn's, on the axes "
-        "of the nearest."
+        "mean over tables. *Network* is the surprise of `DMDN`, *nearest* the distance of the nearest training record "
+        f"in {SAMPLES} samples of {LARGEST}, as in `DensityEnsemble`; *nearest of* other numbers in samples of that "
+        "size. *3 nearest* are found among all training records, by absolute differences or the Euclidean distance; "
+        "*plain axes* are standardised numbers and one-hot categories. *LOF* (20 neighbours), *Gaussian mixture* (10, "
+        "full covariances) and *isolation forest* are scikit-learn's, on the axes of the nearest."
     )
     head = ["score"]
     for protocol in by_protocol:

@@ -17,17 +17,16 @@ __all__ = ["DensityEnsemble"]
 
 
 class DensityEnsemble(Detector):
-    """Densities of two kinds: what is odd in a record's columns, and how far it is from its nearest likes.
+    """Two densities: what is odd in a record's columns, and how far it is from its nearest likes.
 
     - by column, the deep mixture density network of `DMDN`: −log p of each column given others, and by itself;
-    - by neighbours, the distance of the nearest training record in random samples: in samples of 512, which tell fine
-      detail that a network smooths over, and of 32, which tell what is far from all. Strange records among those of
-      training do not hide each other there: few samples have one of them.
+    - by neighbours, the distance of the nearest training record, where a network smooths over: its mean over 16 samples
+      of 512 records. Strange records among those of training hide each other less than in a search among all.
 
-    Each of the three is measured against held-out records: with c its median there and u the distance from it to the
-    90 % quantile, a record's score is the mean over them of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above;
-    samples of 32 count half. 0 is usual, log 2 is what one ordinary record in ten exceeds. Columns contribute in
-    proportion to their parts, and the contributions sum to the score.
+    Each is measured against held-out records: with c its median there and u the distance from it to the 90 % quantile,
+    a record's score is the mean over the two of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual,
+    log 2 is what one ordinary record in ten exceeds. Columns contribute in proportion to their parts, and the
+    contributions sum to the score.
 
     Args:
         components: Gaussians a column, of the network.

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from unwonted.models.points import Points
 from unwonted.nets import register_derived
 
-__all__ = ["CANDIDATES", "SAMPLES", "Memory"]
+__all__ = ["CANDIDATES", "LARGEST", "SAMPLES", "Memory"]
 
-SAMPLES = 16
+SAMPLES, LARGEST = 16, 512  # how many, and of how many records each
 CANDIDATES = 5
 SAME = 1e-6  # distance below which a kept record is taken for the one asked about
 
@@ -16,8 +16,9 @@ SAME = 1e-6  # distance below which a kept record is taken for the one asked abo
 class Memory(nn.Module):
     """How far records are from the nearest of the kept ones, in samples of them.
 
-    The distance of two records is r = Σ_d |x_d − m_d| over dimensions (see `Points`), so each column has a share in it.
-    The mean over 16 samples of the distance to the nearest counts. It is looked for among the five that are nearest by
+    The kept records make up 16 samples of 512, or of half of them where fewer than 1,024 are kept. The distance of two
+    records is r = Σ_d |x_d − m_d| over dimensions (see `Points`), so each column has a share in it. The mean over
+    samples of the distance to the nearest counts. It is looked for among the five that are nearest by
     the Euclidean distance, which costs a fraction of a search of all. One kept record at no distance is passed over in
     each sample: it may be the very record asked about, so that the records of training are measured by the others too.
 
@@ -28,18 +29,18 @@ class Memory(nn.Module):
 
     Args:
         points: Which keep the records, in random order.
-        size: How many records are in a sample; half of those kept, where that is fewer.
+        largest: Records of a sample, at most.
     """
 
     samples: Tensor
     keys: Tensor
 
-    def __init__(self, points: Points, size: int) -> None:
+    def __init__(self, points: Points, largest: int = LARGEST) -> None:
         super().__init__()
         kept, dimensions = points.kept.shape
         # The kept records are in random order: any run of them, on and round the end, is a sample.
         starts = torch.arange(SAMPLES) * kept // SAMPLES
-        samples = (starts[:, None] + torch.arange(max(1, min(size, kept // 2)))) % kept
+        samples = (starts[:, None] + torch.arange(max(1, min(largest, kept // 2)))) % kept
         register_derived(self, {"samples": samples, "keys": torch.zeros(dimensions + 1, *samples.shape)})
 
     def place(self, points: Points) -> None:
