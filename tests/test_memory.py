@@ -8,7 +8,7 @@ from torch import Generator
 
 from conftest import behaviour
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.memory import CANDIDATES, LARGEST, SAMPLES, Memory
+from unwonted.models.memory import ALL, MORE, SAMPLED, Memory, Search
 from unwonted.models.points import Points
 from unwonted.schema import Schema
 
@@ -16,14 +16,14 @@ from unwonted.schema import Schema
 class Remembered:
     """An encoder, and the distances from the records that it was fitted on."""
 
-    def __init__(self, table: pa.Table, kept: int) -> None:
+    def __init__(self, table: pa.Table, kept: int, search: Search = ALL) -> None:
         schema = Schema.infer(table)
         records = schema.select(table)[0]
         self.encoder = Encoder.fit(records, schema)
         self.points = Points(self.encoder, kept)
         self.points.remember(self.encoder.transform(records), Generator().manual_seed(0))
         self.points.place()
-        self.memory = Memory(self.points)
+        self.memory = Memory(self.points, search)
         self.memory.place(self.points)
 
     def encoded(self, table: pa.Table) -> Encoded:
@@ -33,26 +33,34 @@ class Remembered:
         return self.memory(self.points(self.encoded(table)), self.points)
 
 
-@pytest.mark.parametrize(("kept", "size"), [(9000, LARGEST), (1025, LARGEST), (300, 150), (3, 1)])
-def test_the_nearest_are_those_of_a_search_one_by_one(kept: int, size: int) -> None:
+@pytest.mark.parametrize("kept", [9000, 1025, 300, 3])
+@pytest.mark.parametrize("search", [ALL, SAMPLED, Search(3, 700, 2)])
+def test_the_nearest_are_those_of_a_search_one_by_one(kept: int, search: Search) -> None:
     rng = np.random.default_rng(0)
     training, new = (pa.table({name: rng.normal(size=n) for name in "abc"}) for n in (9000, 50))
-    there = Remembered(training, kept)
+    there = Remembered(training, kept, search)
     apart = np.abs(there.points(there.encoded(new)).numpy()[:, None] - there.points.kept.numpy())
-    runs = [(i * kept // SAMPLES + np.arange(size)) % kept for i in range(SAMPLES)]
-    candidates = [run[np.square(apart[:, run]).sum(2).argsort(1)[:, :CANDIDATES]] for run in runs]
-    wanted = np.mean([np.take_along_axis(apart.sum(2), near, 1).min(1) for near in candidates], 0)
-    np.testing.assert_allclose(there.shares(new).sum(1), wanted, rtol=1e-4)
-    if size <= CANDIDATES:
-        return
-    exact = np.mean([apart[:, run].sum(2).min(1) for run in runs], 0)
-    assert np.corrcoef(wanted, exact)[0, 1] > 0.995
+    size = kept if search.samples == 1 else max(1, min(search.size, kept // 2))
+    runs = [(i * kept // search.samples + np.arange(size)) % kept for i in range(search.samples)]
+    several = search.nearest + MORE
+    candidates = [run[np.square(apart[:, run]).sum(2).argsort(1)[:, :several]] for run in runs]
+    near = [np.sort(np.take_along_axis(apart.sum(2), there, 1), 1)[:, : search.nearest] for there in candidates]
+    np.testing.assert_allclose(there.shares(new).sum(1), np.mean([x.mean(1) for x in near], 0), rtol=1e-4)
+
+
+def test_the_few_candidates_hold_the_nearest_by_absolute_differences() -> None:
+    rng = np.random.default_rng(0)
+    training, new = (pa.table({name: rng.normal(size=n) for name in "abcdefgh"}) for n in (2000, 200))
+    there = Remembered(training, 2000)
+    apart = np.abs(there.points(there.encoded(new)).numpy()[:, None] - there.points.kept.numpy()).sum(2)
+    exact = np.sort(apart, 1)[:, : ALL.nearest].mean(1)
+    assert (there.shares(new).sum(1).numpy() / exact).mean() < 1.02
 
 
 def test_samples_are_drawn_whatever_the_order_of_the_records() -> None:
     # In the order they come each sample would be of one kind, and the other kind far off.
     sorted_ = pa.table({"a": np.repeat([0.0, 1.0], 2048) + np.random.default_rng(0).normal(0, 0.01, 4096)})
-    assert Remembered(sorted_, 4096).shares(sorted_).sum(1).max() < 0.2
+    assert Remembered(sorted_, 4096, SAMPLED).shares(sorted_).sum(1).max() < 0.2
 
 
 def test_each_column_has_its_share() -> None:

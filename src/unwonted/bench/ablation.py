@@ -30,8 +30,8 @@ from unwonted.models.dagmm import DAGMM
 from unwonted.models.dmdn import DMDN
 from unwonted.models.dsebm import DSEBM
 from unwonted.models.ensemble import DensityEnsemble
-from unwonted.models.memory import LARGEST, SAMPLES, Memory
-from unwonted.models.network_and_memory import NetworkAndMemory, unit
+from unwonted.models.memory import ALL, SAMPLED, Memory
+from unwonted.models.network_and_memory import WEIGHTS, NetworkAndMemory, unit
 from unwonted.models.points import Points
 
 __all__ = ["VARIANTS", "Ablation", "Variant", "page", "run"]
@@ -41,7 +41,11 @@ Member = tuple[Floats, Floats]
 """What a member says of held-out records and of the test, each (n,)."""
 
 HELD_OUT = 0.2
-SIZES = (32, 128, 2048)  # of samples, beside the detector's own
+SIZES = (32, 512, 2048)  # of samples, beside the detector's own
+
+
+OURS = ("network", "nearest", "in samples")
+EUCLIDEAN = "3 nearest, Euclidean"
 
 
 @dataclass(frozen=True)
@@ -55,18 +59,24 @@ class Variant:
 
 
 def _lines() -> list[Variant]:
-    whole = dict.fromkeys(("network", "nearest"), 1.0)
+    whole = dict(zip(OURS, WEIGHTS, strict=True))
+    nearest = {name: whole[name] for name in OURS[1:]}
     instead_of_network = ("given others", "given nothing", "both alike", "columns standardised")
-    samples = tuple(f"nearest of {size}" for size in SIZES)
-    among_all = ("3 nearest", "3 nearest, Euclidean", "3 nearest, Euclidean, plain axes")
-    others = (*samples, *among_all, "LOF", "Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
+    instead_of_nearest = tuple(f"in samples of {size}" for size in SIZES) + (
+        EUCLIDEAN,
+        f"{EUCLIDEAN}, plain axes",
+        "LOF",
+    )
+    besides = ("Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
     return [
-        Variant("network and nearest", whole, kept=True),
-        *(Variant(f"{name} alone", {name: 1.0}) for name in whole),
-        *(Variant(f"network: {name}", {name: 1.0, "nearest": 1.0}) for name in instead_of_network),
-        *(Variant(f"in place of the nearest: {name}", {"network": 1.0, name: 1.0}) for name in others[:-2]),
-        *(Variant(f"and {name}", whole | {name: 1.0}) for name in others),
-        *(Variant(f"{name} alone", {name: 1.0}) for name in others),
+        Variant(", ".join(OURS), whole, kept=True),
+        *(Variant(f"without {name}", {other: whole[other] for other in OURS if other != name}) for name in OURS),
+        *(Variant(f"network: {name}", {name: whole["network"]} | nearest) for name in instead_of_network),
+        Variant("network and nearest alike", {"network": 1.0, "nearest": 1.0}),
+        *(Variant(f"network and {name} alike", {"network": 1.0, name: 1.0}) for name in instead_of_nearest),
+        Variant("all three alike", dict.fromkeys(OURS, 1.0)),
+        *(Variant(f"and {name}", whole | {name: whole["network"]}) for name in ("LOF", *besides)),
+        *(Variant(f"{name} alone", {name: 1.0}) for name in (*OURS, *instead_of_nearest, *besides)),
         *(Variant(f"scale: {scale}", whole, scale) for scale in list(SCALES)[1:]),
     ]
 
@@ -163,22 +173,20 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
         return before, now
 
     others, nothing = said(model.network.given_others), said(model.network.given_nothing)
-    found = {name: (evidence[0][:, i], evidence[1][:, i]) for i, name in enumerate(("network", "nearest"))}
+    found = {name: (evidence[0][:, i], evidence[1][:, i]) for i, name in enumerate(OURS)}
     found |= {"given others": others, "given nothing": nothing}
     found["both alike"] = others[0] + nothing[0], others[1] + nothing[1]
     found["columns standardised"] = scored(DMDN(pooling="standardised", random_state=seed).fit(learn))
     found |= {kind.__name__: scored(kind(random_state=seed).fit(learn)) for kind in (DSEBM, DAGMM)}
     for size in SIZES:
-        memory = Memory(model.points, size)
+        memory = Memory(model.points, SAMPLED._replace(size=size))
         memory.place(model.points)
-        found[f"nearest of {size}"] = said(partial(_far, memory, model.points))
+        found[f"in samples of {size}"] = said(partial(_far, memory, model.points))
     kept = model.points.kept.double().numpy()
     points = [in_padded_chunks(model.points, part, whole._device()) for part in encoded]
     plain = Matrix().fit(learn)
-    matrices = [plain.transform(part) for part in parts]
-    found["3 nearest"] = _three_nearest(kept, points, "manhattan")
-    found["3 nearest, Euclidean"] = _three_nearest(kept, points, "euclidean")
-    found["3 nearest, Euclidean, plain axes"] = _three_nearest(plain.transform(learn), matrices, "euclidean")
+    found[EUCLIDEAN] = _three_nearest(kept, points)
+    found[f"{EUCLIDEAN}, plain axes"] = _three_nearest(plain.transform(learn), list(map(plain.transform, parts)))
     outlying = LocalOutlierFactor(min(20, len(kept) - 1), novelty=True).fit(kept)
     mixture = GaussianMixture(max(1, min(10, len(kept) // 10)), reg_covar=1e-2, random_state=seed).fit(kept)
     forest = IsolationForest(random_state=seed).fit(kept)
@@ -193,9 +201,9 @@ def _far(memory: Memory, points: Points, batch: Encoded) -> Tensor:
     return distances
 
 
-def _three_nearest(kept: Floats, parts: Sequence[Floats], metric: str) -> Member:
+def _three_nearest(kept: Floats, parts: Sequence[Floats]) -> Member:
     """Mean distance of the three nearest among all."""
-    search = NearestNeighbors(n_neighbors=min(3, len(kept)), metric=metric).fit(kept)
+    search = NearestNeighbors(n_neighbors=min(ALL.nearest, len(kept))).fit(kept)
     before, now = (search.kneighbors(part)[0].mean(1) for part in parts)
     return before, now
 
@@ -250,11 +258,12 @@ def page(results: Mapping[str, Any]) -> str:
         "looked at. All variants of a table and seed share one fit of each member, on four fifths of the training "
         "records (unsupervised, on all); the other fifth sets the scales. The detector as it is stands first and in "
         "bold; the others were dropped. ± is the standard deviation of the difference in AUROC over seeds, after the "
-        "mean over tables. *Network* is the surprise of `DMDN`, *nearest* the distance of the nearest training record "
-        f"in {SAMPLES} samples of {LARGEST}, as in `DensityEnsemble`; *nearest of* other numbers in samples of that "
-        "size. *3 nearest* are found among all training records, by absolute differences or the Euclidean distance; "
-        "*plain axes* are standardised numbers and one-hot categories. *LOF* (20 neighbours), *Gaussian mixture* (10, "
-        "full covariances) and *isolation forest* are scikit-learn's, on the axes of the nearest."
+        "mean over tables. *Network* is the surprise of `DMDN`, *nearest* the mean distance of the three nearest "
+        f"training records, *in samples* that of the nearest in {SAMPLED.samples} samples of {SAMPLED.size}, as in "
+        "`DensityEnsemble`; they have two, two and one fifth of the weight, and what comes on top as much as the "
+        "network. *Euclidean* is so, not by absolute differences; *plain axes* are standardised numbers and one-hot "
+        "categories. *LOF* (20 neighbours), *Gaussian mixture* (10, full covariances) and *isolation forest* are "
+        "scikit-learn's, on the axes of the nearest."
     )
     head = ["score"]
     for protocol in by_protocol:

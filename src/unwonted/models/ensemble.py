@@ -17,21 +17,21 @@ __all__ = ["DensityEnsemble"]
 
 
 class DensityEnsemble(Detector):
-    """Two densities: what is odd in a record's columns, and how far it is from its nearest likes.
+    """Densities of two kinds: what is odd in a record's columns, and how far it is from its nearest likes.
 
     - by column, the deep mixture density network of `DMDN`: −log p of each column given others, and by itself;
-    - by neighbours, the distance of the nearest training record, where a network smooths over: its mean over 16 samples
-      of 512 records. Strange records among those of training hide each other less than in a search among all.
+    - by neighbours, where a network smooths over: the mean distance of the three nearest training records; and of the
+      nearest in small random samples, which strange records that lie together in training cannot deceive.
 
-    Each is measured against held-out records: with c its median there and u the distance from it to the 90 % quantile,
-    a record's score is the mean over the two of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual,
-    log 2 is what one ordinary record in ten exceeds. Columns contribute in proportion to their parts, and the
-    contributions sum to the score.
+    Each of the three is measured against held-out records: with c its median there and u the distance from it to the
+    90 % quantile, a record's score is the mean over them of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above;
+    the samples count half. 0 is usual, log 2 is what one ordinary record in ten exceeds. Columns contribute in
+    proportion to their parts, and the contributions sum to the score.
 
     Args:
         components: Gaussians a column, of the network.
         width, depth: Of the network; a width of None follows the number of records.
-        memory: The most training records to keep for these samples, drawn at random; with 0 none is kept, and the
+        memory: The most training records to keep for the nearest ones, drawn at random; with 0 none is kept, and the
             network alone makes the score.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
             `Estimator`.
@@ -52,7 +52,7 @@ class DensityEnsemble(Detector):
         components: int = 4,
         width: int | None = None,
         depth: int = 1,
-        memory: int = 8192,
+        memory: int = 16_384,
         alert_rate: float = 0.05,
         schema: Overrides | None = None,
         ignore: Sequence[str] = (),
