@@ -62,11 +62,8 @@ def _lines() -> list[Variant]:
     whole = dict(zip(OURS, WEIGHTS, strict=True))
     nearest = {name: whole[name] for name in OURS[1:]}
     instead_of_network = ("given others", "given nothing", "both alike", "columns standardised")
-    instead_of_nearest = tuple(f"in samples of {size}" for size in SIZES) + (
-        EUCLIDEAN,
-        f"{EUCLIDEAN}, plain axes",
-        "LOF",
-    )
+    samples = (f"in samples of {size}" for size in SIZES)
+    instead_of_nearest = (*samples, EUCLIDEAN, f"{EUCLIDEAN}, plain axes", "LOF")
     besides = ("Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
     return [
         Variant(", ".join(OURS), whole, kept=True),
