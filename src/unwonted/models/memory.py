@@ -91,7 +91,7 @@ def _smallest(distances: Tensor, k: int) -> Tensor:
     """Positions of the k smallest along the last axis, (n, samples, k): they lie in the k blocks of least minima."""
     if distances.shape[2] <= BLOCK:
         return distances.topk(k, largest=False).indices
-    blocks = distances.unflatten(2, (-1, BLOCK))
+    blocks = distances.view(*distances.shape[:2], -1, BLOCK)
     first = blocks.amin(3).topk(min(k, blocks.shape[2]), largest=False).indices
     within = blocks.gather(2, first.unsqueeze(3).expand(-1, -1, -1, BLOCK)).flatten(2)
     chosen = within.topk(k, largest=False).indices
