@@ -25,8 +25,8 @@ class DensityEnsemble(Detector):
 
     Each of the three is measured against held-out records: with c its median there and u the distance from it to the
     90 % quantile, a record's score is the mean over them of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above;
-    the samples count half. 0 is usual, log 2 is what one ordinary record in ten exceeds. Columns contribute in
-    proportion to their parts, and the contributions sum to the score.
+    the network has half of the weight. 0 is usual, log 2 is what one ordinary record in ten exceeds. Columns contribute
+    in proportion to their parts, and the contributions sum to the score.
 
     Args:
         components: Gaussians a column, of the network.

@@ -23,23 +23,21 @@ class Search(NamedTuple):
 ALL = Search(1, math.inf, 3)
 SAMPLED = Search(16, 128, 1)
 
-MORE = 4  # candidates than are wanted
 BLOCK = 128  # of distances, where there are more, searched by their smallest
+LEAST_DISTANCE = 1e-12
 SAME = 1e-6  # distance below which a kept record is taken for the one asked about
 
 
 class Memory(nn.Module):
     """How far records are from the nearest of the kept ones.
 
-    The distance of two records is r = Σ_d |x_d − m_d| over dimensions (see `Points`), so each column has a share in it.
-    The mean over the nearest, and over samples, counts. They are looked for among a few more that are nearest by the
-    Euclidean distance, which costs a fraction of a search of all. One kept record at no distance is passed over in each
-    sample: it may be the very record asked about, so that the records of training are measured by the others too.
+    The distance r of two records is Euclidean (see `Points`), r² = Σ_j d_j² over columns. Column j's share in it is
+    d_j²/r, and the shares sum to r. The mean over the nearest, and over samples, counts. One kept record at no distance
+    is passed over in each sample: it may be the very record asked about, so that the records of training are measured
+    by the others too.
 
     It is the local part of the density: a mixture with a narrow component on each training record has −log p that
-    rises with the distance of the nearest (Loftsgaarden and Quesenberry 1965), where a network smooths over. Absolute
-    differences tell the nearest of many columns better than squares, of which the largest is all that counts (Aggarwal
-    et al. 2001).
+    rises with the distance of the nearest (Loftsgaarden and Quesenberry 1965), where a network smooths over.
 
     A search among all kept records tells fine detail. Strange records that lie close together among those of training
     hide each other from it, but not from small samples: few have one of them (Sugiyama and Borgwardt 2013, of a single
@@ -77,14 +75,16 @@ class Memory(nn.Module):
     def forward(self, asked: Tensor, points: Points) -> Tensor:
         """Each column's share in the mean distance to the nearest kept records, (n, columns)."""
         with_one = torch.cat([asked, asked.new_ones(len(asked), 1)], 1)
-        near = _smallest(torch.tensordot(with_one, self.keys, 1), min(self.nearest + MORE, self.samples.shape[1]))
+        near = _smallest(torch.tensordot(with_one, self.keys, 1), min(self.nearest + 1, self.samples.shape[1]))
         found = self.samples.expand(len(asked), -1, -1).gather(2, near)
-        apart = (asked[:, None, None] - points.kept[found]).abs_()
-        distances, order = apart.sum(3).sort(2)
-        itself = (distances[..., :1] < SAME).long().clamp(max=max(0, distances.shape[2] - 1))
-        wanted = (itself + torch.arange(self.nearest, device=itself.device)).clamp(max=distances.shape[2] - 1)
-        chosen = order.gather(2, wanted)
-        return apart.take_along_dim(chosen[..., None], 2).mean((1, 2)) @ points.owner
+        squares = (asked[:, None, None] - points.kept[found]).square() @ points.owner
+        # Differences tell near records better than the product did: their order is seen now.
+        distances, order = squares.sum(3).sqrt().sort(2)
+        farthest = distances.shape[2] - 1
+        itself = (distances[..., :1] < SAME).long()
+        wanted = (itself + torch.arange(self.nearest, device=itself.device)).clamp(max=farthest)
+        shares = squares.take_along_dim(order.gather(2, wanted)[..., None], 2)
+        return (shares / distances.gather(2, wanted).clamp(min=LEAST_DISTANCE)[..., None]).mean((1, 2))
 
 
 def _smallest(distances: Tensor, k: int) -> Tensor:

@@ -15,7 +15,7 @@ from unwonted.models.points import Points
 
 __all__ = ["NetworkAndMemory", "unit"]
 
-WEIGHTS = (0.4, 0.4, 0.2)  # of the network, and of the nearest records among all and in samples
+WEIGHTS = (0.5, 0.25, 0.25)  # of the network, and of the nearest records among all and in samples
 UPPER = 0.9  # quantile of the held-out records that is one unit above their median
 LEAST_SHARE = 0.25  # of their standard deviation that a unit is, where nine records in ten are nearly equal
 LEAST_UNIT = 1e-3
@@ -30,8 +30,9 @@ class NetworkAndMemory(ColumnModel):
 
         Σ_m w_m f((e_m(x) − c_m)/u_m),    f(t) = log(1 + t) for t > 0, t else,
 
-    with weights w of two, two and one fifth: strictly increasing, so that no two scores tie, and slow enough that no
-    member outshouts the others far out. A column's part of e_m has the same part of f.
+    with weights w of a half for the network and a quarter for each of the others: strictly increasing, so that no two
+    scores tie, and slow enough that no member outshouts the others far out. A column's part of e_m has the same part
+    of f.
 
     Args:
         encoder: The parts.
