@@ -17,16 +17,15 @@ __all__ = ["DensityEnsemble"]
 
 
 class DensityEnsemble(Detector):
-    """Densities of two kinds: what is odd in a record's columns, and how far it is from its nearest likes.
+    """Two densities: what is odd in a record's columns, and how far it is from its nearest likes.
 
     - by column, the deep mixture density network of `DMDN`: −log p of each column given others, and by itself;
-    - by neighbours, where a network smooths over: the mean distance of the three nearest training records; and of the
-      nearest in small random samples, which strange records that lie together in training cannot deceive.
+    - by neighbours, the mean distance of the three nearest training records, where a network smooths over.
 
-    Each of the three is measured against held-out records: with c its median there and u the distance from it to the
-    90 % quantile, a record's score is the mean over them of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above;
-    the network has half of the weight. 0 is usual, log 2 is what one ordinary record in ten exceeds. Columns contribute
-    in proportion to their parts, and the contributions sum to the score.
+    Each is measured against held-out records: with c its median there and u the distance from it to the 90 % quantile,
+    a record's score is the mean over the two of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual,
+    log 2 is what one ordinary record in ten exceeds. Columns contribute in proportion to their parts, and the
+    contributions sum to the score.
 
     Args:
         components: Gaussians a column, of the network.
@@ -37,7 +36,7 @@ class DensityEnsemble(Detector):
             `Estimator`.
 
     Sources: the DMDN paper (arXiv 2505.08220), equations 1 to 3, for the network; Loftsgaarden and Quesenberry (1965)
-    for densities by nearest neighbours, Sugiyama and Borgwardt (2013) for neighbours in a sample.
+    for densities by nearest neighbours.
 
     >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(400, 1)) * [[1, 2]] + [[0, 5]]

@@ -1,4 +1,4 @@
-"""Densities of a record, by column and by neighbours, whose surprises are put on one scale and averaged."""
+"""Two densities of a record, by column and by neighbours, whose surprises are put on one scale and averaged."""
 
 from typing import Any
 
@@ -10,12 +10,11 @@ from torch import Generator, Tensor, nn
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import ColumnModel, Floats
 from unwonted.models.masked_mixture import MaskedMixture
-from unwonted.models.memory import ALL, SAMPLED, Memory
+from unwonted.models.memory import Memory
 from unwonted.models.points import Points
 
 __all__ = ["NetworkAndMemory", "unit"]
 
-WEIGHTS = (0.5, 0.25, 0.25)  # of the network, and of the nearest records among all and in samples
 UPPER = 0.9  # quantile of the held-out records that is one unit above their median
 LEAST_SHARE = 0.25  # of their standard deviation that a unit is, where nine records in ten are nearly equal
 LEAST_UNIT = 1e-3
@@ -24,20 +23,18 @@ LEAST_UNIT = 1e-3
 class NetworkAndMemory(ColumnModel):
     """What the network and the nearest records say, brought to one scale.
 
-    The members are the network, and the distance of the nearest kept records among all and in small samples. With
-    e_m(x) what member m says of a record, c_m its median over held-out records and u_m how far their 90 % quantile is
-    above that (or a quarter of their standard deviation, if that is more), the score is
+    With e_m(x) what member m says of a record, c_m its median over held-out records and u_m how far their 90 % quantile
+    is above that (or a quarter of their standard deviation, if that is more), the score is the mean over members of
 
-        Σ_m w_m f((e_m(x) − c_m)/u_m),    f(t) = log(1 + t) for t > 0, t else,
+        f((e_m(x) − c_m)/u_m),    f(t) = log(1 + t) for t > 0, t else:
 
-    with weights w of a half for the network and a quarter for each of the others: strictly increasing, so that no two
-    scores tie, and slow enough that no member outshouts the others far out. A column's part of e_m has the same part
-    of f.
+    strictly increasing, so that no two scores tie, and slow enough that no member outshouts the other far out. A
+    column's part of e_m has the same part of f.
 
     Args:
         encoder: The parts.
         network: The deep mixture density network; the only member that is trained by gradient.
-        kept: How many training records to keep; 0 for none, and no members that look for the nearest.
+        kept: How many training records to keep; 0 for none, and no member that looks for the nearest.
     """
 
     centre: Tensor
@@ -48,9 +45,8 @@ class NetworkAndMemory(ColumnModel):
         self.network = network
         self.architecture = network.architecture | {"memory": kept}
         self.points = Points(encoder, kept)
-        self.memories = nn.ModuleList(Memory(self.points, search) for search in (ALL, SAMPLED) if kept)
-        self.weights = np.array(WEIGHTS if kept else (1.0,))
-        members = len(self.weights)
+        self.memory = Memory(self.points) if kept else None
+        members = 2 if kept else 1
         self.register_buffer("centre", torch.zeros(members, len(encoder.columns), dtype=torch.float64))
         self.register_buffer("unit", torch.ones(members, dtype=torch.float64))
         self.register_load_state_dict_post_hook(_placed)  # type: ignore[no-untyped-call]
@@ -71,9 +67,11 @@ class NetworkAndMemory(ColumnModel):
         return self.network.culprit(batch)
 
     def evidence(self, batch: Encoded) -> Tensor:
-        """Shape (n, columns, members): surprise, and the distance of the nearest records among all and in samples."""
-        at = self.points(batch)
-        return torch.stack([self.network.surprise(batch), *(memory(at, self.points) for memory in self.memories)], 2)
+        """Shape (n, columns, members): surprise, and the distance of the nearest records."""
+        found = [self.network.surprise(batch)]
+        if self.memory is not None:
+            found.append(self.memory(self.points(batch), self.points))
+        return torch.stack(found, 2)
 
     def remember(self, records: Encoded, generator: Generator) -> None:
         self.points.remember(records, generator)
@@ -82,9 +80,8 @@ class NetworkAndMemory(ColumnModel):
     def place(self) -> None:
         """Works out what follows from the kept records, once they are there."""
         self.points.place()
-        for memory in self.memories:
-            assert isinstance(memory, Memory)
-            memory.place(self.points)
+        if self.memory is not None:
+            self.memory.place(self.points)
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
         if len(evidence) < 2:
@@ -101,7 +98,7 @@ class NetworkAndMemory(ColumnModel):
         t = parts.sum(1, keepdims=True)
         above = np.maximum(t, 0.0)
         slope = np.divide(np.log1p(above), above, out=np.ones_like(above), where=above > 0)
-        pooled: Floats = (parts * slope) @ self.weights
+        pooled: Floats = (parts * slope).mean(2)
         return pooled
 
 

@@ -82,11 +82,11 @@ class Points(nn.Module):
         self.register_buffer("read", torch.zeros(size, len(numbers) + len(circles)))
 
     def remember(self, records: Encoded, generator: Generator) -> None:
-        """Weighs categories by how often they are, and keeps as many records as there is room for, in random order."""
+        """Weighs categories by how often they are, and keeps as many of the records as there is room for, at random."""
         counts = torch.bincount(self._named(records.codes).flatten(), minlength=len(self.weights))
         shares = (counts / len(records)).clamp(RAREST, 1 - RAREST)
         self.weights.copy_((shares * (1 - shares)).rsqrt())
-        drawn = torch.randperm(len(records), generator=generator)[: len(self.codes)]
+        drawn = torch.randperm(len(records), generator=generator)[: len(self.codes)].sort().values
         kept = records[drawn.to(records.codes.device)]
         self.codes.copy_(kept.codes)
         self.read.copy_(self._read(kept))
