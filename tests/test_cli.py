@@ -104,6 +104,13 @@ def test_flags_of_fit_reach_the_model(run, folder):
     assert detector.stopped_by_ == "max_time"
 
 
+def test_memory_is_how_many_records_the_file_keeps(run, folder):
+    run("fit", "train.parquet", "-o", "few.safetensors", "--max-time", "0.01s", "--memory", "64")
+    inspected = json.loads(run("inspect", "few.safetensors", "--json")[0])
+    assert unwonted.load("few.safetensors").memory == 64
+    assert inspected["training_records_in_memory"] == 64
+
+
 @pytest.mark.parametrize("values", [[0, 1, 0], ["0", "1", "0"], [False, True, False], [0.0, 1.0, 0.0]])
 def test_normal_0_is_0_in_any_type(values):
     assert read_labels(pa.table({"y": values}), "y", ["0"], [Path("f")]).normal.tolist() == [
@@ -403,6 +410,8 @@ def test_a_classifier_is_fitted_scored_evaluated_and_reported_on(run, taught):
         (["--supervised", "--label", "outcome", "--model", "dagmm"], "--model dagmm learns without labels"),
         (["--model", "transformer"], "--model transformer learns from labels; add --supervised"),
         (["--supervised", "--label", "outcome", "--target", "sent"], "--target is for a density without labels"),
+        (["--memory", "64", "--model", "dagmm"], "--memory is for the default model"),
+        (["--memory", "64", "--supervised", "--label", "outcome"], "--memory is for the default model"),
         (["--supervised", "--label", "spent"], "Unknown label type: continuous"),
         (["--supervised", "--label", "sent"], "different labels in"),
         (["--supervised", "--label", "outcome", "--normal", "fine"], "never holds 'fine'"),

@@ -80,6 +80,20 @@ def test_it_finds_what_lies_in_a_gap_that_each_column_alone_would_not_show() -> 
     assert shares[0] > 5 * shares[1]
 
 
+def test_few_kept_records_do_not_let_strange_ones_hide_each_other() -> None:
+    rng = np.random.default_rng(0)
+    usual, strange = rng.normal(size=(3000, 4)) @ rng.normal(size=(4, 4)), rng.normal([8, -8, 8, -8], 0.05, (30, 4))
+    records, is_strange = np.vstack([usual, strange]), np.arange(3030) >= 3000
+
+    def found(memory: int) -> tuple[float, float]:
+        detector = DensityEnsemble(memory=memory, **QUICK).fit(records)
+        nearest = detector._evidence(detector._encoded(records))[..., 1].sum(1)
+        return roc_auc_score(is_strange, nearest), roc_auc_score(is_strange, detector.anomaly_score(records))
+
+    assert max(found(16_384)) < 0.9
+    assert min(found(64)) > 0.99
+
+
 def test_it_is_what_people_get_who_choose_nothing() -> None:
     detector = unwonted.default_detector(alert_rate=0.2)
     assert isinstance(detector, DensityEnsemble)

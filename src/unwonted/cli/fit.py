@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from unwonted.arrays import array_column
 from unwonted.cli.labels import about, check_pair, read_labels
@@ -43,6 +44,14 @@ def fit(
         bool, Parameter(negative=(), help="Learn to tell the labels apart, from all records that have one.")
     ] = False,
     target: Names = None,
+    memory: Annotated[
+        int | None,
+        Parameter(
+            validator=Number(gte=0),
+            help="Training records to keep, to measure distances from: some 64 where training may hold many anomalies, "
+            "0 for none; else 16,384.",
+        ),
+    ] = None,
     ignore: Names = None,
     schema: SchemaFile = None,
     delimiter: Delimiter = None,
@@ -63,6 +72,8 @@ def fit(
     limit = None if max_time is None else _seconds(max_time)
     if target and model not in (None, "dmdn"):
         raise DataError(f"--target is for --model dmdn; leave --target or --model {model} out")
+    if memory is not None and (model not in (None, DEFAULT) or target or supervised):
+        raise DataError("--memory is for the default model, ensemble; leave it out, or --model, --target, --supervised")
     kind = _kind(model or ("dmdn" if supervised or target else DEFAULT), supervised)
     overrides = {} if schema is None else read_overrides(schema)
     text = [name for name, declared in overrides.items() if declared.get("kind") == "categorical"]
@@ -70,6 +81,7 @@ def fit(
     notices = list(notices_of(table))
     given: list[Any] = [table]
     options: dict[str, Any] = {"target": target} if target else {}
+    options |= {} if memory is None else {"memory": memory}
     if label is not None:
         labels = read_labels(table, label, normal or [], files)
         if supervised:
