@@ -242,7 +242,7 @@ def page(results: Mapping[str, Any]) -> str:
             roc, precision = _mean(rows, variant.name, "auroc"), _mean(rows, variant.name, "auprc")
             lines[-1] += [
                 f"{roc:.4f}",
-                f"{roc - _mean(rows, usual, 'auroc'):+.4f} ± {_spread(rows, variant.name, usual)}",
+                f"{roc - _mean(rows, usual, 'auroc'):+.4f}{_spread(rows, variant.name, usual)}",
                 f"{precision:.4f}",
                 f"{precision - _mean(rows, usual, 'auprc'):+.4f}",
             ]
@@ -274,4 +274,4 @@ def _mean(rows: Sequence[Row], name: str, figure: str) -> float:
 def _spread(rows: Sequence[Row], name: str, usual: str) -> str:
     by_seed = tables.grouped(rows, lambda row: row["seed"]).values()
     gains = [float(np.mean([row[name]["auroc"] - row[usual]["auroc"] for row in of_one])) for of_one in by_seed]
-    return f"{mean_sd(gains)[1]:.4f}"
+    return f" ± {mean_sd(gains)[1]:.4f}" if len(gains) > 1 else ""
