@@ -111,6 +111,12 @@ def test_memory_is_how_many_records_the_file_keeps(run, folder):
     assert inspected["training_records_in_memory"] == 64
 
 
+def test_criterion_is_what_dsebm_scores_by(run, folder):
+    run("fit", "train.parquet", "-o", "restoring.safetensors", "--max-time", "0.01s", "--criterion", "reconstruction")
+    assert isinstance(unwonted.load("restoring.safetensors"), unwonted.DSEBM)
+    assert unwonted.load("restoring.safetensors").criterion == "reconstruction"
+
+
 @pytest.mark.parametrize("values", [[0, 1, 0], ["0", "1", "0"], [False, True, False], [0.0, 1.0, 0.0]])
 def test_normal_0_is_0_in_any_type(values):
     assert read_labels(pa.table({"y": values}), "y", ["0"], [Path("f")]).normal.tolist() == [
@@ -410,8 +416,10 @@ def test_a_classifier_is_fitted_scored_evaluated_and_reported_on(run, taught):
         (["--supervised", "--label", "outcome", "--model", "dagmm"], "--model dagmm learns without labels"),
         (["--model", "transformer"], "--model transformer learns from labels; add --supervised"),
         (["--supervised", "--label", "outcome", "--target", "sent"], "--target is for a density without labels"),
-        (["--memory", "64", "--model", "dagmm"], "--memory is for the default model"),
-        (["--memory", "64", "--supervised", "--label", "outcome"], "--memory is for the default model"),
+        (["--memory", "64", "--model", "dagmm"], "--memory is for --model ensemble"),
+        (["--target", "sent", "--memory", "64"], "--memory is for --model ensemble"),
+        (["--criterion", "energy", "--model", "dmdn"], "--criterion is for --model dsebm"),
+        (["--memory", "64", "--supervised", "--label", "outcome"], "--memory is for a density without labels"),
         (["--supervised", "--label", "spent"], "Unknown label type: continuous"),
         (["--supervised", "--label", "sent"], "different labels in"),
         (["--supervised", "--label", "outcome", "--normal", "fine"], "never holds 'fine'"),

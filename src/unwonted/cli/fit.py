@@ -30,13 +30,18 @@ from unwonted.sources import check_output, notices_of, read_table
 
 __all__ = ["fit"]
 
+OWNERS = {"target": "dmdn", "memory": "ensemble", "criterion": "dsebm"}
+"""Flags that only one model has."""
+
 
 def fit(
     *files: Files,
     output: Annotated[Path, Output],
     model: Annotated[
         str | None,
-        Parameter(help="One of `unwonted models`; else ensemble, or dmdn with --target or --supervised."),
+        Parameter(
+            help="One of `unwonted models`; else ensemble, dmdn with --target or --supervised, dsebm with --criterion."
+        ),
     ] = None,
     label: Label = None,
     normal: Normal = None,
@@ -52,6 +57,10 @@ def fit(
             "0 for none; else 16,384.",
         ),
     ] = None,
+    criterion: Annotated[
+        Literal["energy", "reconstruction"] | None,
+        Parameter(help="What DSEBM scores by: its energy, or how far it moves a record to restore it; else energy."),
+    ] = None,
     ignore: Names = None,
     schema: SchemaFile = None,
     delimiter: Delimiter = None,
@@ -65,23 +74,23 @@ def fit(
     """Learn from normal records, or from labelled ones, and write a model file."""
     terminal = Terminal(quiet, as_json)
     check_output(output)
+    options = {"target": target or None, "memory": memory, "criterion": criterion}
+    options = {flag: value for flag, value in options.items() if value is not None}
     if supervised:
-        _check_supervised(label, target)
+        _check_supervised(label, list(options))
     else:
         check_pair(label, normal or [])
     limit = None if max_time is None else _seconds(max_time)
-    if target and model not in (None, "dmdn"):
-        raise DataError(f"--target is for --model dmdn; leave --target or --model {model} out")
-    if memory is not None and (model not in (None, DEFAULT) or target or supervised):
-        raise DataError("--memory is for the default model, ensemble; leave it out, or --model, --target, --supervised")
-    kind = _kind(model or ("dmdn" if supervised or target else DEFAULT), supervised)
+    kind = _kind(model or _fitting(list(options), supervised), supervised)
+    for flag in options:
+        if kind is not model_class(OWNERS[flag]):
+            other = f"--model {model}" if model else f"--{next(iter(options))}"
+            raise DataError(f"--{flag} is for --model {OWNERS[flag]}; leave it or {other} out")
     overrides = {} if schema is None else read_overrides(schema)
     text = [name for name, declared in overrides.items() if declared.get("kind") == "categorical"]
     table = read_table(files, delimiter=delimiter, text=text)
     notices = list(notices_of(table))
     given: list[Any] = [table]
-    options: dict[str, Any] = {"target": target} if target else {}
-    options |= {} if memory is None else {"memory": memory}
     if label is not None:
         labels = read_labels(table, label, normal or [], files)
         if supervised:
@@ -133,6 +142,11 @@ def fit(
         )
 
 
+def _fitting(flags: list[str], supervised: bool) -> str:
+    """The model of those who choose none: the one that the first of these flags is for, if there are any."""
+    return "dmdn" if supervised else OWNERS[flags[0]] if flags else DEFAULT
+
+
 def _kind(model: str, supervised: bool) -> Any:
     """The class of a model, with labels or without.
 
@@ -152,7 +166,7 @@ def _listed() -> str:
     return ", ".join(CLASSIFIERS)
 
 
-def _check_supervised(label: str | None, target: list[str] | None) -> None:
+def _check_supervised(label: str | None, flags: list[str]) -> None:
     """Refuses what does not go with --supervised.
 
     Raises:
@@ -160,8 +174,8 @@ def _check_supervised(label: str | None, target: list[str] | None) -> None:
     """
     if label is None:
         raise DataError("--label is missing: name the column that holds the labels to learn")
-    if target:
-        raise DataError("--target is for a density without labels; leave it or --supervised out")
+    if flags:
+        raise DataError(f"--{flags[0]} is for a density without labels; leave it or --supervised out")
 
 
 def _ended(stopped_by: str) -> str:
