@@ -31,7 +31,7 @@ from unwonted.sources import check_output, notices_of, read_table
 __all__ = ["fit"]
 
 OWNERS = {"target": "dmdn", "memory": "ensemble", "criterion": "dsebm"}
-"""Flags that only one model has."""
+"""Flags that only one model has, and which; who gives one and no model gets that model."""
 
 
 def fit(
@@ -74,16 +74,17 @@ def fit(
     """Learn from normal records, or from labelled ones, and write a model file."""
     terminal = Terminal(quiet, as_json)
     check_output(output)
-    options = {"target": target or None, "memory": memory, "criterion": criterion}
-    options = {flag: value for flag, value in options.items() if value is not None}
+    own = {"target": target or None, "memory": memory, "criterion": criterion}
+    options: dict[str, Any] = {flag: value for flag, value in own.items() if value is not None}
     if supervised:
         _check_supervised(label, list(options))
     else:
         check_pair(label, normal or [])
     limit = None if max_time is None else _seconds(max_time)
-    kind = _kind(model or _fitting(list(options), supervised), supervised)
+    name = model or ("dmdn" if supervised else next((OWNERS[flag] for flag in options), DEFAULT))
+    kind = _kind(name, supervised)
     for flag in options:
-        if kind is not model_class(OWNERS[flag]):
+        if name != OWNERS[flag]:
             other = f"--model {model}" if model else f"--{next(iter(options))}"
             raise DataError(f"--{flag} is for --model {OWNERS[flag]}; leave it or {other} out")
     overrides = {} if schema is None else read_overrides(schema)
@@ -140,11 +141,6 @@ def fit(
                 "notices": notices,
             }
         )
-
-
-def _fitting(flags: list[str], supervised: bool) -> str:
-    """The model of those who choose none: the one that the first of these flags is for, if there are any."""
-    return "dmdn" if supervised else OWNERS[flags[0]] if flags else DEFAULT
 
 
 def _kind(model: str, supervised: bool) -> Any:

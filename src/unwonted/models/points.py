@@ -82,7 +82,10 @@ class Points(nn.Module):
         self.register_buffer("read", torch.zeros(size, len(numbers) + len(circles)))
 
     def remember(self, records: Encoded, generator: Generator) -> None:
-        """Weighs categories by how often they are, and keeps as many of the records as there is room for, at random."""
+        """Weighs categories by how often they are, and keeps as many of the records as there is room for, at random.
+
+        Where they lie `place` then works out.
+        """
         counts = torch.bincount(self._named(records.codes).flatten(), minlength=len(self.weights))
         shares = (counts / len(records)).clamp(RAREST, 1 - RAREST)
         self.weights.copy_((shares * (1 - shares)).rsqrt())
