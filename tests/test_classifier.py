@@ -7,10 +7,11 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from unwonted import DataError, DMDNClassifier, TransformerClassifier, load
+from unwonted import DMDN, DataError, DMDNClassifier, TransformerClassifier, load
 from unwonted.checks import labelled_records, ordinary_records, strange_records
 from unwonted.labels import Labels
 from unwonted.metrics import calibration_error
+from unwonted.models.beliefs import Teacher
 from unwonted.models.label_model import LabelModel
 
 
@@ -34,6 +35,69 @@ def test_unlabelled_records_teach_the_density_and_few_labels_the_classes() -> No
     alone = DMDNClassifier(normal="usual", random_state=0).fit(records.take(kept), y[kept])
     rare = [roc_auc_score(truth, -each.score_samples(new)) for each in (classifier, alone)]
     assert rare[0] > rare[1]  # the records without labels are learnt from
+
+
+def grouped(n: int, seed: int, apart: float) -> tuple[np.ndarray, np.ndarray]:
+    """Records of two groups that lie so far apart in each of many columns, which tell them together and none alone."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(2, size=n)
+    signs = np.where(np.random.default_rng(99).random(16) < 0.5, -1.0, 1.0)
+    X = np.outer(2 * group - 1, signs) * apart + rng.normal(size=(n, 16))
+    return X, group
+
+
+def test_records_without_labels_teach_the_classes_too() -> None:
+    X, group = grouped(2000, 0, 0.4)
+    few = np.full(2000, None)
+    kept = np.concatenate([np.flatnonzero(group == kind)[:8] for kind in (0, 1)])
+    few[kept] = group[kept]
+    new, truth = grouped(2000, 1, 0.4)
+    whole = DMDNClassifier(normal=0, random_state=0).fit(X, few).predict_proba(new)[:, 1]
+    alone = DMDNClassifier(normal=0, random_state=0).fit(X[kept], group[kept]).predict_proba(new)[:, 1]
+    assert roc_auc_score(truth, whole) > roc_auc_score(truth, alone) + 0.01
+
+
+def test_a_teacher_believes_labels_and_tells_the_others_by_the_density() -> None:
+    X, group = grouped(600, 0, 1.5)
+    few = np.full(600, None)
+    kept = np.concatenate([np.flatnonzero(group == kind)[:3] for kind in (0, 1)])
+    few[kept] = group[kept]
+    few[kept[0]] = 1 - group[kept[0]]  # a wrong label is believed of its record
+    detector = DMDN(random_state=0).fit(X)
+    records = Labels.read(few, 600, 0).beside(detector._encoded(X), np.arange(600))
+    taught = Teacher(detector.model_, records, 2, torch.Generator().manual_seed(0)).taught(records)
+    beliefs = taught.beliefs.numpy()
+    assert beliefs[kept].tolist() == np.eye(2)[few[kept].astype(int)].tolist()
+    assert beliefs.sum(1) == pytest.approx(np.ones(600), abs=1e-5)
+    others = np.setdiff1d(np.arange(600), kept)
+    assert roc_auc_score(group[others], beliefs[others, 1]) > 0.95
+    assert taught.label_weight[kept].sum() == pytest.approx(600)
+    assert taught.label_weight[others].sum() == pytest.approx(600)
+
+
+def test_columns_are_hidden_from_a_student_alone() -> None:
+    X, y = rings(400, 0)
+    classifier = DMDNClassifier(normal="in", random_state=0).fit(X, y)
+    model, records = classifier.model_, classifier._encoded(X)
+    labelled = Labels.read(y, 400, "in").beside(records, np.arange(400))
+    seen: list[torch.Tensor] = []
+    model.logits = lambda x, generator=None: seen.append(x) or x[:, :2]  # type: ignore[assignment,func-returns-value]
+    plain, taught = model.read(labelled), labelled.taught(torch.full((400, 2), 0.5))
+    wide = torch.tensor([model.column_of_input[i] == 0 for i in range(plain.shape[1])])
+    for batch, training in ((labelled, True), (taught, False), (taught, True)):
+        model.train(training)
+        model._drawn(batch, torch.Generator().manual_seed(0))
+    gone = [float((x[:, wide] == 0).all(1).float().mean()) for x in seen]
+    assert gone[:2] == [0.0, 0.0]
+    assert gone[2] == pytest.approx(0.2, abs=0.06)
+
+
+def test_labels_of_one_class_only_among_the_training_part_need_no_teacher() -> None:
+    X, _ = grouped(400, 0, 1.5)
+    few = np.full(400, None)
+    few[:2] = [0, 1]
+    found = DMDNClassifier(normal=0, random_state=0).fit(X, few).predict_proba(X)
+    assert np.isfinite(found).all()
 
 
 def test_a_rare_class_is_learnt() -> None:

@@ -12,9 +12,10 @@ from unwonted.encode import Encoded, Encoder
 from unwonted.errors import DataError
 from unwonted.estimator import Estimator
 from unwonted.labels import UNLABELLED, Labels, codes_of
+from unwonted.models.base import Model
 from unwonted.models.label_model import LabelModel
 from unwonted.schema import Overrides
-from unwonted.train import Progress, mean_loss
+from unwonted.train import Plan, Progress, mean_loss
 
 __all__ = ["Classifier"]
 
@@ -67,6 +68,11 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
             verbose=verbose,
         )
         self.normal = normal
+
+    def _lesson(
+        self, encoder: Any, records: Any, held_out: Any, seed: int, learnt: Callable[[Model[Any], Any, Any, Plan], Any]
+    ) -> tuple[Any, Any]:
+        return records.balanced(), held_out
 
     @abstractmethod
     def _model(self, encoder: Encoder, rows: int, seed: int) -> LabelModel:

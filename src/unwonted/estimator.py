@@ -95,6 +95,20 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _plan(self, encoder: Any, rows: int) -> Plan:
         """How long to train it."""
 
+    def _lesson(
+        self, encoder: Any, records: Any, held_out: Any, seed: int, learnt: Callable[[Model[Any], Any, Any, Plan], Any]
+    ) -> tuple[Any, Any]:
+        """What the model is to learn from and to be stopped by; here the records themselves.
+
+        Args:
+            encoder: Of the records.
+            records: The training part, on the device.
+            held_out: The validation part, on the device.
+            seed: Of all random draws.
+            learnt: Trains another model by the same clock: it, records, held-out records, plan.
+        """
+        return records, held_out
+
     def _plan_by(self, plan: Plan) -> Plan:
         """The plan with the optimiser and rate that were asked for."""
         return plan.by(self.optimiser, self.learning_rate)

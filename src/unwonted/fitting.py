@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Generator
 
 from unwonted.arrays import Arrays
-from unwonted.labels import Labelled, Labels
+from unwonted.labels import Labels
 from unwonted.models.base import Model, in_padded_chunks
 from unwonted.progress import lines, silent
 from unwonted.split import folds, split_rows
-from unwonted.train import History, train
+from unwonted.train import History, Plan, train
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -102,15 +102,12 @@ class Fitting:
         model = self.estimator._model(encoder, len(rows), self.seed).to(self.device)
         plan = self.estimator._plan_by(self.estimator._plan(encoder, len(rows)))
         encoded = self._batch(encoder, rows)
-        history = train(
-            model,
-            encoded.balanced() if isinstance(encoded, Labelled) else encoded,
-            self._batch(encoder, validation),
-            plan if steps is None else plan.cut_to(steps),
-            seed=self.seed,
-            deadline=self.deadline,
-            report=self.report,
-        )
+
+        def learnt(model: Model[Any], lesson: Any, held_out: Any, plan: Plan) -> History:
+            return train(model, lesson, held_out, plan, seed=self.seed, deadline=self.deadline, report=self.report)
+
+        lesson, held_out = self.estimator._lesson(encoder, encoded, self._batch(encoder, validation), self.seed, learnt)
+        history = learnt(model, lesson, held_out, plan if steps is None else plan.cut_to(steps))
         model.remember(encoded, Generator().manual_seed(self.seed))
         return encoder, model.eval(), history
 

@@ -1,8 +1,8 @@
 """Labels of training records: which classes there are, which mean normal, and which records have none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from torch import Tensor
+from torch.nn import functional
 
 from unwonted.encode import Encoded
 from unwonted.errors import DataError
 from unwonted.metrics import normal_mask
 
-__all__ = ["UNLABELLED", "Labelled", "Labels", "codes_of"]
+__all__ = ["UNLABELLED", "Labelled", "Labels", "Taught", "codes_of"]
 
 UNLABELLED = -1
 """The code of a record without a label: None, NaN or an empty text."""
@@ -41,7 +42,7 @@ class Labelled(Encoded):
     label_weight: Tensor
     density_weight: Tensor
 
-    def balanced(self) -> "Labelled":
+    def balanced(self) -> Self:
         """The same with the records of rare classes repeated and their weights divided: no loss changes in the mean.
 
         A batch then holds records of each class, and labelled ones, however few there are.
@@ -52,8 +53,34 @@ class Labelled(Encoded):
         rows = torch.arange(len(self), device=times.device).repeat_interleave(times)
         grown = len(rows) / len(self)
         drawn = self[rows]
-        weights = (weight * grown / times[rows] for weight in (drawn.label_weight, drawn.density_weight))
-        return Labelled(drawn.codes, drawn.values, drawn.widths, drawn.inputs, drawn.labels, *weights)
+        label_weight, density_weight = (
+            weight * grown / times[rows] for weight in (drawn.label_weight, drawn.density_weight)
+        )
+        return replace(drawn, label_weight=label_weight, density_weight=density_weight)
+
+    def taught(self, beliefs: Tensor) -> "Taught":
+        """The same with what is believed of the unlabelled records, which together count as much as the labelled.
+
+        Args:
+            beliefs: Probability of each class, float32 (n, classes); those of labelled records give way to the labels.
+        """
+        unlabelled = self.labels == UNLABELLED
+        certain = functional.one_hot(self.labels.clamp(min=0), beliefs.shape[1]).to(beliefs)
+        beliefs = torch.where(unlabelled[:, None], beliefs, certain)
+        weight = self.label_weight + unlabelled.float() * (len(self) / max(1, int(unlabelled.sum())))
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Taught(**(known | {"label_weight": weight}), beliefs=beliefs)
+
+
+@dataclass(frozen=True)
+class Taught(Labelled):
+    """The same where a teacher says of records without a label what they might be.
+
+    Attributes:
+        beliefs: Probability of each class, float32 (n, classes); 1 for a label.
+    """
+
+    beliefs: Tensor
 
 
 @dataclass(frozen=True)

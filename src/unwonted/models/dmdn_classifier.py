@@ -5,10 +5,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Generator
 
 from unwonted.classifier import Classifier
 from unwonted.encode import Encoder
 from unwonted.errors import check_choice
+from unwonted.labels import UNLABELLED
+from unwonted.models.base import Model
+from unwonted.models.beliefs import Teacher
+from unwonted.models.dmdn import DMDN
 from unwonted.models.labelled_mixture import HEADS, LabelledMixture
 from unwonted.schema import Overrides
 from unwonted.train import Plan, Progress, steps_for
@@ -21,6 +26,7 @@ STEPS, FEWEST_STEPS, MOST_STEPS = 8, 100, 4000
 BATCH, RATE = 256, 4e-3
 WIDTHS = {300: 64, 3000: 128}  # below so many training records
 WIDEST = 256
+UNTAUGHT = 0.5  # share of labelled records above which they need no teacher
 
 
 class DMDNClassifier(Classifier):
@@ -29,7 +35,8 @@ class DMDNClassifier(Classifier):
     One network has a head p(label | x), the paper's categorical prediction, and the density of behaviour of `DMDN`, its
     statistical rarity. The label head learns from all labelled records, the density from those labelled normal and from
     unlabelled ones by their probability of being normal; see `LabelledMixture`. So a table of which few records have
-    labels is learnt from whole.
+    labels is learnt from whole: where fewer than half have one, a `DMDN` first learns from all records without their
+    labels, and a `Teacher`, a line through what it has learnt, says of the others what they might be.
 
     `predict` and `predict_proba` tell classes; `anomaly_score`, alerts and p-values follow the log odds against normal;
     `score_samples` is the density: low for behaviour unlike all that is normal, whatever the label head makes of it.
@@ -106,6 +113,18 @@ class DMDNClassifier(Classifier):
         if not len(encoded):
             return super()._evidence(encoded)
         return self._told(lambda model: lambda batch: model.logits(model.read(batch)), encoded)
+
+    def _lesson(
+        self, encoder: Any, records: Any, held_out: Any, seed: int, learnt: Callable[[Model[Any], Any, Any, Plan], Any]
+    ) -> tuple[Any, Any]:
+        known = records.labels[records.labels != UNLABELLED]
+        if len(known) > UNTAUGHT * len(records) or len(known.unique()) < 2:
+            return super()._lesson(encoder, records, held_out, seed, learnt)
+        unsupervised = DMDN(components=self.components)
+        density = unsupervised._model(encoder, len(records), seed).to(records.inputs.device)
+        learnt(density, records, held_out, unsupervised._plan(encoder, len(records)))
+        teacher = Teacher(density, records, len(self.classes_), Generator().manual_seed(seed))
+        return teacher.taught(records).balanced(), teacher.taught(held_out)
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> LabelledMixture:
         check_choice("head", self.head, HEADS)

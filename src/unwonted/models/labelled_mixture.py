@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from unwonted.density import mixture_log_density
 from unwonted.encode import Encoded, Encoder
-from unwonted.labels import UNLABELLED, Labelled
+from unwonted.labels import UNLABELLED, Labelled, Taught
 from unwonted.models.base import Floats
 from unwonted.models.label_model import LabelModel
 from unwonted.models.masked_mixture import MaskedMixture
@@ -20,6 +20,7 @@ __all__ = ["HEADS", "LabelledMixture"]
 
 HEADS = ("categorical", "mixture")
 DENSITY = 0.1
+HIDDEN = 0.2  # share of the columns hidden from who learns of a teacher
 LEAST_SCALE = 0.1  # of a Gaussian over labels, which are 1 apart
 
 
@@ -32,7 +33,10 @@ class LabelledMixture(LabelModel):
         −log p(label | x)  +  0.1 w(x) · mean over hidden columns of −log p(column | visible),
 
     the first term for labelled records, with w = 1 for those labelled normal, 0 for those labelled otherwise, and
-    P(normal | x), as the network sees it, for unlabelled ones.
+    P(normal | x), as the network sees it, for unlabelled ones. Where a teacher says what those might be (`Taught`), the
+    first term is their cross-entropy −Σ_c b_c log p(c | x) with the teacher's beliefs b, and a fifth of the columns is
+    hidden from the network, which so has to find more ways to tell than the teacher knows (noisy student, Xie et al.
+    2020).
 
     Args:
         encoder: The parts.
@@ -82,6 +86,9 @@ class LabelledMixture(LabelModel):
         return self.label_loss(batch, logits) + DENSITY * rarity
 
     def label_loss(self, batch: Labelled, logits: Tensor) -> Tensor:
+        if isinstance(batch, Taught):
+            log_p = logits if self.of_mixture else logits.log_softmax(1)
+            return -(batch.beliefs * log_p).sum(1) * batch.label_weight
         if not self.of_mixture:
             return super().label_loss(batch, logits)
         nats = -logits.gather(1, batch.labels.clamp(min=0)[:, None]).squeeze(1)
@@ -105,6 +112,13 @@ class LabelledMixture(LabelModel):
         ordinary = (labels != UNLABELLED) & self.normal.cpu().numpy()[labels]
         if ordinary.sum() > 1:
             self.density.settle(evidence[ordinary][:, len(self.normal) :, None])
+
+    def _drawn(self, batch: Encoded, generator: Generator) -> Tensor:
+        if not (self.training and isinstance(batch, Taught)):
+            return super()._drawn(batch, generator)
+        hidden = torch.rand(len(batch), len(self.density.centre), generator=generator) < HIDDEN
+        seen = ~hidden.to(batch.codes.device)[:, self.column_of_input]
+        return self.logits(self._read(batch, generator) * seen, generator)
 
     def _log_densities(self, h: Tensor) -> Tensor:
         """log p(y | x) at each class, shape (n, classes)."""
