@@ -82,12 +82,12 @@ def test_columns_are_hidden_from_a_student_alone() -> None:
     labelled = Labels.read(y, 400, "in").beside(records, np.arange(400))
     seen: list[torch.Tensor] = []
     model.logits = lambda x, generator=None: seen.append(x) or x[:, :2]  # type: ignore[assignment,func-returns-value]
-    plain, taught = model.read(labelled), labelled.taught(torch.full((400, 2), 0.5))
-    wide = torch.tensor([model.column_of_input[i] == 0 for i in range(plain.shape[1])])
+    taught = labelled.taught(torch.full((400, 2), 0.5))
+    first = model.column_of_input == 0
     for batch, training in ((labelled, True), (taught, False), (taught, True)):
         model.train(training)
         model._drawn(batch, torch.Generator().manual_seed(0))
-    gone = [float((x[:, wide] == 0).all(1).float().mean()) for x in seen]
+    gone = [float((x[:, first] == 0).all(1).float().mean()) for x in seen]
     assert gone[:2] == [0.0, 0.0]
     assert gone[2] == pytest.approx(0.2, abs=0.06)
 

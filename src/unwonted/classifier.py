@@ -12,10 +12,9 @@ from unwonted.encode import Encoded, Encoder
 from unwonted.errors import DataError
 from unwonted.estimator import Estimator
 from unwonted.labels import UNLABELLED, Labels, codes_of
-from unwonted.models.base import Model
 from unwonted.models.label_model import LabelModel
 from unwonted.schema import Overrides
-from unwonted.train import Plan, Progress, mean_loss
+from unwonted.train import Learn, Progress, mean_loss
 
 __all__ = ["Classifier"]
 
@@ -69,9 +68,7 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
         )
         self.normal = normal
 
-    def _lesson(
-        self, encoder: Any, records: Any, held_out: Any, seed: int, learnt: Callable[[Model[Any], Any, Any, Plan], Any]
-    ) -> tuple[Any, Any]:
+    def _lesson(self, encoder: Any, records: Any, held_out: Any, seed: int, learn: Learn) -> tuple[Any, Any]:
         return records.balanced(), held_out
 
     @abstractmethod

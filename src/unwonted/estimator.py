@@ -29,7 +29,7 @@ from unwonted.labels import Labels
 from unwonted.models.base import ColumnModel, Model, in_padded_chunks
 from unwonted.schema import Overrides, Schema
 from unwonted.sources import as_table
-from unwonted.train import Plan, Progress
+from unwonted.train import Learn, Plan, Progress
 
 __all__ = ["Estimator"]
 
@@ -95,9 +95,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     def _plan(self, encoder: Any, rows: int) -> Plan:
         """How long to train it."""
 
-    def _lesson(
-        self, encoder: Any, records: Any, held_out: Any, seed: int, learnt: Callable[[Model[Any], Any, Any, Plan], Any]
-    ) -> tuple[Any, Any]:
+    def _lesson(self, encoder: Any, records: Any, held_out: Any, seed: int, learn: Learn) -> tuple[Any, Any]:
         """What the model is to learn from and to be stopped by; here the records themselves.
 
         Args:
@@ -105,7 +103,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             records: The training part, on the device.
             held_out: The validation part, on the device.
             seed: Of all random draws.
-            learnt: Trains another model by the same clock: it, records, held-out records, plan.
+            learn: Trains another model by the same clock.
         """
         return records, held_out
 

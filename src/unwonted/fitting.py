@@ -13,7 +13,7 @@ from unwonted.labels import Labels
 from unwonted.models.base import Model, in_padded_chunks
 from unwonted.progress import lines, silent
 from unwonted.split import folds, split_rows
-from unwonted.train import History, Plan, train
+from unwonted.train import History, Plan, Trainable, train
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -102,14 +102,13 @@ class Fitting:
         model = self.estimator._model(encoder, len(rows), self.seed).to(self.device)
         plan = self.estimator._plan_by(self.estimator._plan(encoder, len(rows)))
         encoded = self._batch(encoder, rows)
-
-        def learnt(model: Model[Any], lesson: Any, held_out: Any, plan: Plan) -> History:
-            return train(model, lesson, held_out, plan, seed=self.seed, deadline=self.deadline, report=self.report)
-
-        lesson, held_out = self.estimator._lesson(encoder, encoded, self._batch(encoder, validation), self.seed, learnt)
-        history = learnt(model, lesson, held_out, plan if steps is None else plan.cut_to(steps))
+        lesson = self.estimator._lesson(encoder, encoded, self._batch(encoder, validation), self.seed, self._learn)
+        history = self._learn(model, *lesson, plan if steps is None else plan.cut_to(steps))
         model.remember(encoded, Generator().manual_seed(self.seed))
         return encoder, model.eval(), history
+
+    def _learn(self, model: Trainable, records: Any, held_out: Any, plan: Plan) -> History:
+        return train(model, records, held_out, plan, seed=self.seed, deadline=self.deadline, report=self.report)
 
     def _batch(self, encoder: Any, rows: NDArray[np.int64]) -> Any:
         """Encoded records on the device, with their labels where there are any."""

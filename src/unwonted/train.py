@@ -13,7 +13,7 @@ from unwonted.batch import Batch
 from unwonted.errors import TrainingError, check_choice
 from unwonted.optim import OPTIMISERS, optimiser
 
-__all__ = ["History", "Plan", "Progress", "Trainable", "mean_loss", "steps_for", "train"]
+__all__ = ["History", "Learn", "Plan", "Progress", "Trainable", "mean_loss", "steps_for", "train"]
 
 WARM_UP = 0.05
 CLIP_NORM = 1.0
@@ -91,6 +91,10 @@ class History:
     best_step: int = 0
     stopped_by: str = "steps"
     loss_variance: float = 0.0
+
+
+Learn = Callable[[Trainable, Any, Any, Plan], History]
+"""Trains a model on records, stopped by held-out ones, by a plan: `train` with the rest of its arguments settled."""
 
 
 def train(

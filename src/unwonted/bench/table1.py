@@ -148,8 +148,8 @@ def page(results: Mapping[str, Any]) -> str:
 
 
 _SCARCE = (
-    "The labels of so few training records are given; the others' records are there without. DMDN learns its density "
-    "from them too; the others learn from the labelled records alone."
+    "The labels of so few training records are given; the others' records are there without. DMDN learns from "
+    "them too, its density and what goes together; the others learn from the labelled records alone."
 )
 _UNLABELLED = (
     "Nothing about labels is used, the choice of normal records included: the detector `DMDN()` learns from training "

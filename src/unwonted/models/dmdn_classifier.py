@@ -11,12 +11,11 @@ from unwonted.classifier import Classifier
 from unwonted.encode import Encoder
 from unwonted.errors import check_choice
 from unwonted.labels import UNLABELLED
-from unwonted.models.base import Model
 from unwonted.models.beliefs import Teacher
 from unwonted.models.dmdn import DMDN
 from unwonted.models.labelled_mixture import HEADS, LabelledMixture
 from unwonted.schema import Overrides
-from unwonted.train import Plan, Progress, steps_for
+from unwonted.train import Learn, Plan, Progress, steps_for
 
 __all__ = ["DMDNClassifier"]
 
@@ -114,15 +113,13 @@ class DMDNClassifier(Classifier):
             return super()._evidence(encoded)
         return self._told(lambda model: lambda batch: model.logits(model.read(batch)), encoded)
 
-    def _lesson(
-        self, encoder: Any, records: Any, held_out: Any, seed: int, learnt: Callable[[Model[Any], Any, Any, Plan], Any]
-    ) -> tuple[Any, Any]:
+    def _lesson(self, encoder: Any, records: Any, held_out: Any, seed: int, learn: Learn) -> tuple[Any, Any]:
         known = records.labels[records.labels != UNLABELLED]
         if len(known) > UNTAUGHT * len(records) or len(known.unique()) < 2:
-            return super()._lesson(encoder, records, held_out, seed, learnt)
+            return super()._lesson(encoder, records, held_out, seed, learn)
         unsupervised = DMDN(components=self.components)
         density = unsupervised._model(encoder, len(records), seed).to(records.inputs.device)
-        learnt(density, records, held_out, unsupervised._plan(encoder, len(records)))
+        learn(density, records, held_out, unsupervised._plan(encoder, len(records)))
         teacher = Teacher(density, records, len(self.classes_), Generator().manual_seed(seed))
         return teacher.taught(records).balanced(), teacher.taught(held_out)
 
