@@ -65,7 +65,8 @@ def test_a_teacher_believes_labels_and_tells_the_others_by_the_density() -> None
     few[kept[0]] = 1 - group[kept[0]]  # a wrong label is believed of its record
     detector = DMDN(random_state=0).fit(X)
     records = Labels.read(few, 600, 0).beside(detector._encoded(X), np.arange(600))
-    taught = Teacher(detector.model_, records, 2, torch.Generator().manual_seed(0)).taught(records)
+    teacher = Teacher(detector.model_, records, records[:0], 2, torch.Generator().manual_seed(0))
+    taught = teacher.taught(records)
     beliefs = taught.beliefs.numpy()
     assert beliefs[kept].tolist() == np.eye(2)[few[kept].astype(int)].tolist()
     assert beliefs.sum(1) == pytest.approx(np.ones(600), abs=1e-5)
@@ -73,6 +74,13 @@ def test_a_teacher_believes_labels_and_tells_the_others_by_the_density() -> None
     assert roc_auc_score(group[others], beliefs[others, 1]) > 0.95
     assert taught.label_weight[kept].sum() == pytest.approx(600)
     assert taught.label_weight[others].sum() == pytest.approx(600)
+    assert taught.alike().label_weight.tolist() == [1.0] * 600
+    # Of held-out records the labels count as those of the others do.
+    halves = records[::2], records[1::2]
+    parted = Teacher(detector.model_, *halves, 2, torch.Generator().manual_seed(0)).taught(records).beliefs.numpy()
+    assert np.abs(parted - beliefs).mean() < 0.05
+    alone = Teacher(detector.model_, halves[0], halves[1][:0], 2, torch.Generator().manual_seed(0))
+    assert np.abs(alone.taught(records).beliefs.numpy() - beliefs)[others].mean() > 0.05
 
 
 def test_columns_are_hidden_from_a_student_alone() -> None:

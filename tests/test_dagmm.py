@@ -17,12 +17,13 @@ from unwonted.encode import Encoded
 from unwonted.models import dagmm
 from unwonted.models.base import CHUNK
 from unwonted.models.dagmm import DAGMM
-from unwonted.models.gaussian_autoencoder import FEATURES, VARIANTS, GaussianAutoencoder, Mixture
+from unwonted.models.gaussian_autoencoder import FEATURES, VARIANTS, GaussianAutoencoder
+from unwonted.models.mixtures import Mixtures
 
 Floats = NDArray[np.float64]
 
 # Without hidden layers the autoencoder is linear, and what it can restore is a plane.
-SIZES: dict[str, Any] = {"hidden": (), "code": 2, "components": 3, "random_state": 0, "exemplars": 0}
+SIZES: dict[str, Any] = {"hidden": (), "code": 2, "components": 3, "networks": 1, "random_state": 0, "exemplars": 0}
 DIMENSIONS = 8
 
 
@@ -70,20 +71,22 @@ def network(detector: DAGMM) -> GaussianAutoencoder:
 
 
 def standardised(detector: DAGMM, X: Any) -> Floats:
-    """The latent of records as the mixture sees it."""
+    """The latent of records as the mixture of the one network sees it."""
     model = network(detector)
     with torch.no_grad():
         z = model._latent(model.read(encoded(detector, X)).double())[0]
-    return ((z - model.centre) / model.spread).numpy()
+    return ((z - model.centre) / model.spread)[0].numpy()
 
 
-def energy(mixture: Mixture, u: Floats) -> Floats:
-    """SciPy's energy under a kept mixture."""
-    weights, roots = mixture.log_weights.exp().numpy(), mixture.cholesky.numpy()
+def energy(mixtures: Mixtures, u: Floats) -> Floats:
+    """SciPy's energy under a kept mixture, of one network."""
+    weights, means, roots = (
+        kept[0].numpy() for kept in (mixtures.log_weights.exp(), mixtures.means, mixtures.cholesky)
+    )
     assert weights.sum() == pytest.approx(1)
     logs = [
         np.log(weight) + multivariate_normal.logpdf(u, mean, root @ root.T)
-        for weight, mean, root in zip(weights, mixture.means.numpy(), roots, strict=True)
+        for weight, mean, root in zip(weights, means, roots, strict=True)
     ]
     return -np.asarray(logsumexp(logs, axis=0))
 
@@ -114,16 +117,17 @@ def test_training_lowers_the_objective_and_finds_anomalies_that_no_random_networ
     assert now.min() > 0.95 > was.max() + 0.02
 
 
-def test_gradients_reach_every_parameter_of_all_three_networks(fitted: dict[str, DAGMM]) -> None:
-    detector = fitted["joint"]
-    model = detector._model(detector.encoder_, 600, seed=1).train()
-    model.loss(encoded(detector, ordinary(100, seed=0)), Generator().manual_seed(0)).mean().backward()
+def test_gradients_reach_every_parameter_of_every_network(fitted: dict[str, DAGMM]) -> None:
+    detector = DAGMM(**(SIZES | {"networks": 3}))
+    model = detector._model(fitted["joint"].encoder_, 600, seed=1).train()
+    batch = encoded(fitted["joint"], ordinary(100, seed=0))
+    model.loss(batch, Generator().manual_seed(0)).mean().backward()
     names = {name.split(".")[0] for name, _ in model.named_parameters()}
     assert names == {"encoder", "decoder", "estimation"}
     for name, weights in model.named_parameters():
         assert weights.grad is not None, name
         assert torch.isfinite(weights.grad).all(), name
-        assert weights.grad.any(), name
+        assert weights.grad.flatten(1).any(1).all(), name
 
 
 def test_the_gradient_goes_through_the_statistics_of_the_mixture(fitted: dict[str, DAGMM]) -> None:
@@ -141,12 +145,12 @@ def test_the_loss_is_the_objective_of_the_paper(fitted: dict[str, DAGMM]) -> Non
     model, batch = network(detector), encoded(detector, X)
     with torch.no_grad():
         x = model.read(batch) / model.unit
-        code = model.encoder(x)
-        restored = model.decoder(code)
+        code = model.encoder(x[None])
+        restored = model.decoder(code)[0]
         features = [FEATURES[name](x, restored) for name in ("euclidean", "cosine")]
-        u = np.column_stack([code, *features]).astype(np.float64)
+        u = np.column_stack([code[0], *features]).astype(np.float64)
         u = (u - u.mean(0)) / u.std(0)
-        memberships = model.estimation(torch.tensor(u).float()).softmax(1).double().numpy()
+        memberships = model.estimation(torch.tensor(u).float()[None])[0].softmax(1).double().numpy()
         loss = model.loss(batch, Generator()).numpy()
     logs, penalty = [], 0.0
     for share in memberships.T:
@@ -157,6 +161,25 @@ def test_the_loss_is_the_objective_of_the_paper(fitted: dict[str, DAGMM]) -> Non
     error = (x - restored).square().sum(1).numpy()
     wanted = error - 0.1 * logsumexp(logs, axis=0) + 0.005 * penalty
     np.testing.assert_allclose(loss, wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_networks_side_by_side_are_as_each_by_itself(fitted: dict[str, DAGMM], variant: str) -> None:
+    detector = DAGMM(**(SIZES | {"variant": variant, "networks": 3, "hidden": (4,)})).fit(ordinary(600, seed=0))
+    batch, together = encoded(detector, ordinary(100, seed=1)), network(detector)
+    kept_by_all = together.state_dict().items()
+    losses, evidence = [], []
+    for i in range(3):
+        one = DAGMM(**(SIZES | {"variant": variant, "hidden": (4,)}))._model(detector.encoder_, 600, seed=9).eval()
+        own = {name: kept if name in ("unit", "typical", "usual") else kept[i : i + 1] for name, kept in kept_by_all}
+        one.load_state_dict(own)
+        with torch.no_grad():
+            losses.append(one.loss(batch, Generator()))
+            evidence.append(one.evidence(batch))
+    with torch.no_grad():
+        torch.testing.assert_close(together.loss(batch, Generator()), torch.stack(losses).mean(0))
+        torch.testing.assert_close(together.evidence(batch), torch.stack(evidence).mean(0))
+    assert torch.stack(evidence)[..., 0].std(0).min() > 0  # no two of them are the same
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -183,11 +206,10 @@ def test_the_kept_mixture_is_that_of_all_training_records() -> None:
     np.testing.assert_allclose(u.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(u.std(0), 1, atol=1e-5)
     with torch.no_grad():
-        memberships = model._memberships(torch.tensor(u)).numpy()
-    np.testing.assert_allclose(model.of_latent.log_weights.exp(), memberships.mean(0), rtol=1e-4)
-    np.testing.assert_allclose(
-        model.of_latent.means, memberships.T @ u / memberships.sum(0)[:, None], rtol=1e-3, atol=1e-4
-    )
+        memberships = model._memberships(torch.tensor(u)[None])[0].numpy()
+    np.testing.assert_allclose(model.of_latent.log_weights[0].exp(), memberships.mean(0), rtol=1e-4)
+    means = memberships.T @ u / memberships.sum(0)[:, None]
+    np.testing.assert_allclose(model.of_latent.means[0], means, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(("variant", "size"), [("staged", 4), ("density", 2)])
@@ -237,7 +259,7 @@ def test_a_collapsed_component_and_a_constant_code_do_no_harm(fitted: dict[str, 
     batch = encoded(detector, ordinary(100, seed=1))
     model = detector._model(detector.encoder_, 600, seed=1).train()
     with torch.no_grad():
-        model.estimation.layers[-1].bias.copy_(torch.tensor([0.0, -1e4, -1e4]))  # all belong to the first
+        model.estimation.layers[-1].bias.copy_(torch.tensor([[0.0, -1e4, -1e4]]))  # all belong to the first
         model.encoder.layers[-1].weight.zero_()  # the code is one point
     loss = model.loss(batch, Generator().manual_seed(0))
     loss.mean().backward()
@@ -245,7 +267,7 @@ def test_a_collapsed_component_and_a_constant_code_do_no_harm(fitted: dict[str, 
     assert all(torch.isfinite(weights.grad).all() for weights in model.parameters() if weights.grad is not None)
     model.remember(batch, Generator().manual_seed(0))
     assert torch.isfinite(model.eval().evidence(batch)).all()
-    assert model.of_latent.log_weights[1:].exp().max() == 0
+    assert model.of_latent.log_weights[0, 1:].exp().max() == 0
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -288,10 +310,11 @@ def test_presets_have_the_sizes_of_the_paper_and_numbers_from_0_to_1() -> None:
     for preset, inputs in (("thyroid", 6), ("arrhythmia", 274)):
         detector = DAGMM(preset, random_state=0, max_time=1e-6).fit(rng.lognormal(size=(40, inputs)))
         model = network(detector)
-        sizes = [layer.out_features for net in (model.encoder, model.decoder) for layer in net.layers]
+        sizes = [layer.weight.shape[1] for net in (model.encoder, model.decoder) for layer in net.layers]
         wanted = {"thyroid": [12, 4, 1, 4, 12, 6], "arrhythmia": [10, 2, 10, 274]}[preset]
         assert sizes == wanted
-        assert [layer.out_features for layer in model.estimation.layers] == [10, 2]
+        assert [layer.weight.shape[1] for layer in model.estimation.layers] == [10, 2]
+        assert {len(layer.weight) for layer in model.encoder.layers} == {1}
         read = model.read(encoded(detector, rng.lognormal(size=(99, inputs))))
         assert read.min() > -5
         assert read.max() < 5
@@ -328,6 +351,7 @@ def test_weights_and_buffers_are_all_that_scores_need(fitted: dict[str, DAGMM]) 
         ({"variant": "apart"}, "variant 'apart'"),
         ({"features": ("cosine", "sine")}, "feature 'sine'"),
         ({"floor": 0.0}, "floor"),
+        ({"networks": 0}, "networks"),
     ],
 )
 def test_what_does_not_exist_is_refused(wrong: dict[str, Any], word: str) -> None:

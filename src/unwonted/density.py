@@ -147,13 +147,13 @@ def gaussian_mixture_energy(z: Tensor, log_weights: Tensor, means: Tensor, chole
     log|Σ_k| is 2 Σ_j log L_kjj, and (z−μ_k)ᵀ Σ_k⁻¹ (z−μ_k) is ‖L_k⁻¹ (z−μ_k)‖².
 
     Args:
-        z: Points, shape (n, D).
-        log_weights: Normalised log φ, shape (K,); −inf for a component without weight.
-        means: μ, shape (K, D).
-        cholesky: Lower triangular L with a positive diagonal, shape (K, D, D).
+        z: Points, shape (..., n, D); for several mixtures, with as many leading axes as these have.
+        log_weights: Normalised log φ, shape (..., K); −inf for a component without weight.
+        means: μ, shape (..., K, D).
+        cholesky: Lower triangular L with a positive diagonal, shape (..., K, D, D).
 
     Returns:
-        Shape (n,).
+        Shape (..., n).
 
     Source: Zong et al. (2018), the sample energy.
 
@@ -162,11 +162,11 @@ def gaussian_mixture_energy(z: Tensor, log_weights: Tensor, means: Tensor, chole
         >>> gaussian_mixture_energy(tensor([[0.0, 0.0], [3.0, 4.0]]), zeros(1), zeros(1, 2), eye(2)[None])
         tensor([ 1.8379, 14.3379])
     """
-    apart = (z - means[:, None]).mT
-    squares = torch.linalg.solve_triangular(cholesky, apart, upper=False).square().sum(1)
+    apart = (z[..., None, :, :] - means[..., None, :]).mT
+    squares = torch.linalg.solve_triangular(cholesky, apart, upper=False).square().sum(-2)
     half_log_determinants = cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
     constants = log_weights - half_log_determinants - z.shape[-1] * _LOG_ROOT_2PI
-    return -torch.logsumexp(constants[:, None] - 0.5 * squares, 0)
+    return -torch.logsumexp(constants[..., None] - 0.5 * squares, -2)
 
 
 def soft_gaussian_mixture(z: Tensor, memberships: Tensor, floor: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -82,6 +82,10 @@ class Taught(Labelled):
 
     beliefs: Tensor
 
+    def alike(self) -> Self:
+        """The same with every record counting as much as any other, labelled or not."""
+        return replace(self, label_weight=torch.ones_like(self.label_weight))
+
 
 @dataclass(frozen=True)
 class Labels:

@@ -20,6 +20,7 @@ FEWEST_STEPS, MOST_STEPS = 200, 4000
 BATCH, RATE = 256, 4e-3
 ESTIMATION = 10
 COMPONENTS = 4
+NETWORKS = 4
 FLOOR = 1e-6
 PAPERS = ("relative", "cosine")
 CENTRED = ("euclidean", "cosine")  # ‖x‖ says nothing where x is 0 at the mean
@@ -69,6 +70,8 @@ class DAGMM(Detector):
             "cosine": numbers are then centred, and ‖x‖ is near zero for the most ordinary records.
         hidden, code, components: Sizes of the layers from x to its code, of the code, and K; None for those of the
             preset or the table.
+        networks: How many, each with first weights of its own, whose energies are averaged; None for one with a preset,
+            as in the paper, and else for four: one network's energy depends much on its first weights.
         floor: Least variance of a component, as a share of that of z.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
             `Estimator`.
@@ -92,6 +95,7 @@ class DAGMM(Detector):
         hidden: Sequence[int] | None = None,
         code: int | None = None,
         components: int | None = None,
+        networks: int | None = None,
         floor: float = FLOOR,
         alert_rate: float = 0.05,
         schema: Overrides | None = None,
@@ -122,6 +126,7 @@ class DAGMM(Detector):
         self.hidden = hidden
         self.code = code
         self.components = components
+        self.networks = networks
         self.floor = floor
 
     def _linear_axis(self) -> bool:
@@ -133,12 +138,15 @@ class DAGMM(Detector):
         check_choice("variant", self.variant, VARIANTS)
         for feature in features:
             check_choice("feature", feature, FEATURES)
+        if self.networks is not None and self.networks < 1:
+            raise DataError(f"networks={self.networks} is below 1; give how many are averaged")
         if not self.floor > 0:
             raise DataError(f"floor={self.floor} is not above 0; give a share of the variance")
         reader = Vector(encoder)
         sizes = self._sizes(len(reader.owner), rows)
         return GaussianAutoencoder(
             reader,
+            networks=self.networks or (NETWORKS if self.preset is None else 1),
             hidden=sizes.hidden if self.hidden is None else self.hidden,
             code=self.code or sizes.code,
             components=self.components or sizes.components,

@@ -1,21 +1,18 @@
-"""The network of DAGMM: an autoencoder, and a Gaussian mixture over its code and how well it restores a record."""
+"""The networks of DAGMM: autoencoders, each with a Gaussian mixture over its code and how well it restores a record."""
 
-import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn import config_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
-from unwonted.density import gaussian_mixture_energy, soft_gaussian_mixture
+from unwonted.density import gaussian_mixture_energy
 from unwonted.encode import Encoded
 from unwonted.models.base import EnergyModel, Floats
+from unwonted.models.mixtures import Mixtures, soft_mixtures
 from unwonted.models.vector import Vector
-from unwonted.nets import MLP, initialise_for_tanh
+from unwonted.nets import MLPs, initialise_for_tanh
 
 __all__ = ["FEATURES", "VARIANTS", "GaussianAutoencoder"]
 
@@ -29,11 +26,11 @@ RARE = 0.95
 
 def _norm(x: Tensor) -> Tensor:
     """‖x‖, but not below that of a vector of LEAST_NORM everywhere, and smooth."""
-    return (x.square().sum(1) + LEAST_NORM**2 * x.shape[1]).sqrt()
+    return (x.square().sum(-1) + LEAST_NORM**2 * x.shape[-1]).sqrt()
 
 
 def _euclidean(x: Tensor, restored: Tensor) -> Tensor:
-    return ((x - restored).square().sum(1) + LEAST_VARIANCE).sqrt()
+    return ((x - restored).square().sum(-1) + LEAST_VARIANCE).sqrt()
 
 
 def _relative(x: Tensor, restored: Tensor) -> Tensor:
@@ -41,11 +38,11 @@ def _relative(x: Tensor, restored: Tensor) -> Tensor:
 
 
 def _cosine(x: Tensor, restored: Tensor) -> Tensor:
-    return (x / _norm(x)[:, None] * restored / _norm(restored)[:, None]).sum(1)
+    return (x / _norm(x)[..., None] * restored / _norm(restored)[..., None]).sum(-1)
 
 
 def _manhattan(x: Tensor, restored: Tensor) -> Tensor:
-    return (x - restored).abs().sum(1)
+    return (x - restored).abs().sum(-1)
 
 
 FEATURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -54,47 +51,24 @@ FEATURES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "euclidean": _euclidean,
     "manhattan": _manhattan,
 }
-"""What can be told of a record x and the restored x′: ‖x − x′‖/‖x‖, cos(x, x′), ‖x − x′‖, ‖x − x′‖₁; each (n,)."""
+"""What can be told of a record x and the restored x′: ‖x − x′‖/‖x‖, cos(x, x′), ‖x − x′‖, ‖x − x′‖₁; (networks, n)."""
 
 VARIANTS = ("joint", "staged", "density", "projection")
-
-
-class Mixture(nn.Module):
-    """A Gaussian mixture, kept: log φ, shape (K,), μ, shape (K, D), and Cholesky factors of Σ, shape (K, D, D)."""
-
-    log_weights: Tensor
-    means: Tensor
-    cholesky: Tensor
-
-    def __init__(self, components: int, dimensions: int) -> None:
-        super().__init__()
-        shapes = {"log_weights": (), "means": (dimensions,), "cholesky": (dimensions, dimensions)}
-        for name, shape in shapes.items():
-            self.register_buffer(name, torch.zeros(components, *shape, dtype=torch.float64))
-
-    def forward(self, u: Tensor) -> Tensor:
-        """The energy of points, shape (n,)."""
-        return gaussian_mixture_energy(u, self.log_weights, self.means, self.cholesky)
-
-    def keep(self, log_weights: Tensor, means: Tensor, cholesky: Tensor) -> None:
-        """Takes a mixture of as many components or fewer; the others weigh nothing."""
-        found = len(log_weights)
-        self.log_weights.fill_(-torch.inf)[:found] = log_weights
-        self.means.zero_()[:found] = means
-        self.cholesky.copy_(torch.eye(self.means.shape[1]))[:found] = cholesky
 
 
 class GaussianAutoencoder(EnergyModel[Encoded]):
     """z = [code of x; how x and the restored x′ differ], and the energy of z under a mixture of K Gaussians.
 
-    See `DAGMM` for the objective and the variants. Three scalings make it the same problem in every table: x is divided
-    by one number, the root mean variance of its columns, which leaves "relative" and "cosine" as they are; z is
-    standardised before the mixture, so that λ₂ and the floor are relative to its own variance; and the energy is that
-    of the standardised z. In training the mean, the variance and the mixture are those of the batch, with their
-    gradients; for scoring, those of all training records.
+    Networks of one shape, each with first weights, a z and a mixture of its own, read the same batches side by side;
+    loss and energy are the means of theirs. See `DAGMM` for the objective and the variants. Three scalings make it the
+    same problem in every table: x is divided by one number, the root mean variance of its columns, which leaves
+    "relative" and "cosine" as they are; z is standardised before the mixture, so that λ₂ and the floor are relative to
+    its own variance; and the energy is that of the standardised z. In training the mean, the variance and the mixture
+    are those of the batch, with their gradients; for scoring, those of all training records.
 
     Args:
         reader: Gives the inputs x of a batch.
+        networks: How many.
         hidden: Sizes of the layers between x and its code; mirrored on the way back.
         code: Size of the code.
         components: K.
@@ -116,6 +90,7 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
         self,
         reader: Vector,
         *,
+        networks: int,
         hidden: Sequence[int],
         code: int,
         components: int,
@@ -128,21 +103,21 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
     ) -> None:
         inputs = len(reader.owner)
         super().__init__((inputs,))
-        self.architecture = {"hidden": list(hidden), "code": code, "components": components}
+        self.architecture = {"networks": networks, "hidden": list(hidden), "code": code, "components": components}
         self.reader, self.code, self.variant, self.floor, self.bounded = reader, code, variant, floor, bounded
-        self.components = components
         self.features = [FEATURES[name] for name in features]
         latent = code + len(features)
-        self.encoder = MLP((inputs, *hidden, code))
-        self.decoder = MLP((code, *reversed(hidden), inputs))
+        self.encoder = MLPs(networks, (inputs, *hidden, code))
+        self.decoder = MLPs(networks, (code, *reversed(hidden), inputs))
         if variant == "joint":
-            self.estimation = MLP((latent, estimation, components), DROPOUT)
+            self.estimation = MLPs(networks, (latent, estimation, components), DROPOUT)
         initialise_for_tanh(self, Generator().manual_seed(seed))
-        self.of_code = Mixture(components, code)
+        self.of_code = Mixtures(networks, components, code)
         if variant in ("joint", "staged"):
-            self.of_latent = Mixture(components, latent)
+            self.of_latent = Mixtures(networks, components, latent)
         self.register_buffer("unit", torch.zeros(()))
-        for name, shape in {"centre": (latent,), "spread": (latent,), "usual": (2, 2)}.items():
+        of_latent = (networks, 1, latent)
+        for name, shape in {"centre": of_latent, "spread": of_latent, "usual": (2, 2)}.items():
             self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
 
     def read(self, batch: Encoded) -> Tensor:
@@ -162,12 +137,13 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
             self._measure(x)
         z, error = self._latent(x)
         if self.variant != "joint":
-            return error
-        u = ((z - z.mean(0)) / _spread(z)).double()
+            return error.mean(0)
+        u = ((z - z.mean(1, keepdim=True)) / _spread(z)).double()
         memberships = self._memberships(u, generator if self.training else None)
-        mixture = soft_gaussian_mixture(u, memberships, self.floor)
-        penalty = mixture[2].square().sum(-1).reciprocal().sum()
-        return error + (ENERGY_WEIGHT * gaussian_mixture_energy(u, *mixture) + PENALTY_WEIGHT * penalty).to(error)
+        mixture = soft_mixtures(u, memberships, self.floor)
+        penalty = mixture[2].square().sum(-1).reciprocal().sum((1, 2))
+        energy = ENERGY_WEIGHT * gaussian_mixture_energy(u, *mixture) + PENALTY_WEIGHT * penalty[:, None]
+        return (error + energy.to(error)).mean(0)
 
     @torch.no_grad()
     def remember(self, records: Encoded, generator: Generator) -> None:
@@ -175,15 +151,15 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
         super().remember(records, generator)
         chunks = [self.read(chunk) for chunk in records.chunks(CHUNK)]
         self._measure(chunks[0])
-        z = torch.cat([self._latent(x.double())[0] for x in chunks])
-        self.centre.copy_(z.mean(0))
+        z = torch.cat([self._latent(x.double())[0] for x in chunks], 1)
+        self.centre.copy_(z.mean(1, keepdim=True))
         self.spread.copy_(_spread(z))
         u = (z - self.centre) / self.spread
-        self.of_code.keep(*self._fitted(u[:, : self.code], generator))
+        self.of_code.fit(u[..., : self.code], self.floor, generator)
         if self.variant == "joint":
-            self.of_latent.keep(*soft_gaussian_mixture(u, self._memberships(u), self.floor))
+            self.of_latent.keep(*soft_mixtures(u, self._memberships(u), self.floor))
         elif self.variant == "staged":
-            self.of_latent.keep(*self._fitted(u, generator))
+            self.of_latent.fit(u, self.floor, generator)
 
     def energy(self, x: Tensor, batch: Encoded) -> Tensor:
         return self._told(x)[0]
@@ -213,46 +189,30 @@ class GaussianAutoencoder(EnergyModel[Encoded]):
             self.unit.copy_(x.var(0, correction=0).mean().sqrt().clamp(min=LEAST_NORM))
 
     def _latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """z, shape (n, D), and ‖x − x′‖², shape (n,)."""
-        x = x / self.unit
+        """z, shape (networks, n, D), and ‖x − x′‖², shape (networks, n)."""
+        x = (x / self.unit).expand(len(self.centre), -1, -1)
         code = self.encoder(x)
         restored = self.decoder(code)
-        features = [feature(x, restored)[:, None] for feature in self.features]
-        return torch.cat([code, *features], 1), (x - restored).square().sum(1)
+        features = [feature(x, restored)[..., None] for feature in self.features]
+        return torch.cat([code, *features], -1), (x - restored).square().sum(-1)
 
     def _memberships(self, u: Tensor, generator: Generator | None = None) -> Tensor:
         logits: Tensor = self.estimation(u, generator)
-        return logits.softmax(1)
+        return logits.softmax(-1)
 
     def _told(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The score, ‖x − x′‖², and the energy of the code alone, each (n,)."""
+        """The score, ‖x − x′‖², and the energy of the code alone, each (n,): means over the networks."""
         # A latent of little variance makes rounding errors large: those of float64 do not show.
         z, error = self._latent(x.double())
         u = (z - self.centre) / self.spread
-        of_code: Tensor = self.of_code(u[:, : self.code])
+        error, of_code = error.mean(0), self.of_code(u[..., : self.code]).mean(0)
         if self.variant == "projection":
             return error, error, of_code
         if self.variant == "density":
             return of_code, error, of_code
-        return self.of_latent(u), error, of_code
-
-    def _fitted(self, u: Tensor, generator: Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """A Gaussian mixture by expectation maximisation, of no more components than there are records."""
-        seed = int(torch.randint(2**31, (1,), generator=generator))
-        components = min(self.components, len(u))
-        found = GaussianMixture(components, reg_covar=self.floor, random_state=seed)
-        # The matrix is NumPy's, whatever arrays the caller has scikit-learn dispatch on.
-        with warnings.catch_warnings(), config_context(array_api_dispatch=False):
-            warnings.simplefilter("ignore", ConvergenceWarning)  # few different records
-            found.fit(u.cpu().numpy())
-        covariances = torch.from_numpy(found.covariances_)
-        return (
-            torch.from_numpy(found.weights_).log(),
-            torch.from_numpy(found.means_),
-            torch.linalg.cholesky(covariances),
-        )
+        return self.of_latent(u).mean(0), error, of_code
 
 
 def _spread(z: Tensor) -> Tensor:
-    """Standard deviation of each column, above zero."""
-    return (z.var(0, correction=0) + LEAST_VARIANCE).sqrt()
+    """Standard deviation of each column of each network, shape (networks, 1, D), above zero."""
+    return (z.var(1, correction=0, keepdim=True) + LEAST_VARIANCE).sqrt()

@@ -1,6 +1,6 @@
 """The networks, and how they start."""
 
-from unwonted.nets.dense import MLP, ResidualMLP
+from unwonted.nets.dense import MLPs, ResidualMLP
 from unwonted.nets.recurrent import AttentiveGRU
 from unwonted.nets.resnet import ResNet1D
 from unwonted.nets.starting import dropped, initialise, initialise_for_tanh, register_derived
@@ -9,9 +9,9 @@ from unwonted.nets.tokens import ColumnTokens
 from unwonted.nets.transformer import TransformerEncoder
 
 __all__ = [
-    "MLP",
     "AttentiveGRU",
     "ColumnTokens",
+    "MLPs",
     "ResNet1D",
     "ResidualMLP",
     "TemporalCNN",

@@ -3,37 +3,37 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from unwonted.nets.starting import dropped
+from unwonted.nets.starting import Linears, dropped
 
-__all__ = ["MLP", "ResidualMLP"]
+__all__ = ["MLPs", "ResidualMLP"]
 
 
-class MLP(nn.Module):
-    """Linear layers of the given sizes, with tanh between them; input (n, sizes[0]), output (n, sizes[-1]).
+class MLPs(nn.Module):
+    """Networks of one shape side by side, each of linear layers of the given sizes with tanh between them.
 
-    It computes in the precision of its input.
+    Input (networks, n, sizes[0]), output (networks, n, sizes[-1]). They compute in the precision of their input.
 
     Args:
+        networks: How many.
         sizes: Of the input, of the hidden layers, of the output.
         dropout: Share of the last hidden layer that is left out in training.
     """
 
-    def __init__(self, sizes: Sequence[int], dropout: float = 0.0) -> None:
+    def __init__(self, networks: int, sizes: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):  # the caller draws the weights
-            self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(sizes))
+        self.layers = nn.ModuleList(Linears(networks, *pair) for pair in pairwise(sizes))
         self.dropout = dropout
 
     def forward(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         """The output; with a generator, of which the draws come, after dropout."""
         *hidden, last = self.layers
         for layer in hidden:
-            x = _linear(layer, x).tanh()
-        return _linear(last, dropped(x, self.dropout, generator))
+            x = layer(x).tanh()
+        found: Tensor = last(dropped(x, self.dropout, generator))
+        return found
 
 
 class ResidualMLP(nn.Module):
@@ -66,8 +66,3 @@ class ResidualMLP(nn.Module):
         for block in self.blocks:
             h = h + dropped(block(h), self.dropout, generator)
         return dropped(functional.silu(self.last(h)), self.dropout, generator)
-
-
-def _linear(layer: nn.Module, x: Tensor) -> Tensor:
-    assert isinstance(layer, nn.Linear)
-    return functional.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
