@@ -56,7 +56,7 @@ def page(results: Mapping[str, Any]) -> str:
     """Quality by data set, contaminated training, trained against untrained, speed."""
     parts = papers.opening(results, "DSEBM in this protocol: [dsebm.md](dsebm.md).")
     parts.append(
-        "DAGMM has the sizes that follow the table, or the paper's sizes. Of the variants, *staged* trains the "
+        "DAGMM has the sizes that follow the table and averages four networks, or has the paper's sizes and one. Of the variants, *staged* trains the "
         "autoencoder first and the mixture after it, *density* is a Gaussian mixture on the code alone, *projection* "
         "the reconstruction error alone; without a name, all is trained jointly."
     )
