@@ -56,9 +56,9 @@ def page(results: Mapping[str, Any]) -> str:
     """Quality by data set, contaminated training, trained against untrained, speed."""
     parts = papers.opening(results, "DSEBM in this protocol: [dsebm.md](dsebm.md).")
     parts.append(
-        "DAGMM has the sizes that follow the table and averages four networks, or has the paper's sizes and one. Of the "
-        "variants, *staged* trains the autoencoder first and the mixture after it, *density* is a Gaussian mixture on "
-        "the code alone, *projection* the reconstruction error alone; without a name, all is trained jointly."
+        "DAGMM has the sizes that follow the table and averages four networks, or has the paper's sizes and one. Of "
+        "the variants, *staged* trains the autoencoder first and the mixture after it, *density* is a Gaussian mixture "
+        "on the code alone, *projection* the reconstruction error alone; without a name, all is trained jointly."
     )
     parts.append(_warning(results["sections"].get("kddcup", [])))
     parts += papers.quality(results, ("DAGMM", "DSEBM-e", "DSEBM-r", "OC-SVM"))
