@@ -13,13 +13,14 @@ import pytest
 
 from bench_standins import Learner, Naive, Pixels, series, tiny
 from unwonted import datasets
-from unwonted.bench import dagmm, dsebm, loads, ours, papers, peers, rivals, sections, tables
+from unwonted.bench import dagmm, dsebm, floors, loads, ours, papers, peers, rivals, sections, tables
 from unwonted.bench.measuring import measure
 from unwonted.bench.peers import ALERT_RATE, Method, Trained
 from unwonted.bench.published import CONTAMINATED, DAGMM_TABLE_2
 from unwonted.cli import main
 from unwonted.datasets import Dataset
 from unwonted.errors import DataError
+from unwonted.models.dagmm import DAGMM
 
 
 def halves(seed: int, anomalies: str = "normal") -> Dataset:
@@ -52,6 +53,7 @@ def standins(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(sections, "run_jobs", here)
     monkeypatch.setattr(ours, "dagmm", dagmm_method)
     monkeypatch.setattr(ours, "dsebm", dsebm_method)
+    monkeypatch.setattr(floors, "methods", lambda: [Method("floor × 0.1", Pixels), Method("floor × 10", Pixels)])
     monkeypatch.setattr(rivals, "pyod", lambda name: Method(name, Pixels))
     monkeypatch.setattr(peers, "iforest", lambda: Method("IForest", Pixels))
     for name in ("kddcup", "thyroid", "arrhythmia"):
@@ -67,7 +69,10 @@ def test_the_dagmm_page(standins: list[Any], tmp_path: Path) -> None:
     results = dagmm.run(tmp_path, seeds=1)
     page = (tmp_path / "dagmm.md").read_text(encoding="utf-8")
     assert msgspec.json.decode((tmp_path / "dagmm.json").read_bytes())["sections"] == results["sections"]
-    assert list(results["sections"]) == ["kddcup", "kddcup-attacks", "thyroid", "arrhythmia", "contaminated", "speed"]
+    assert list(results["sections"]) == [
+        *("kddcup", "kddcup-attacks", "thyroid", "arrhythmia", "contaminated", "floor", "speed")
+    ]
+    assert "| floor × 0.1 | floor × 10 |" in page.split("## The covariance floor")[1]
     assert "0 of " in page
     thyroid = page.split("## Thyroid")[1].split("##")[0]
     for method in ("DAGMM", "DAGMM, paper's sizes, projection", "OC-SVM", "kNN", "IForest"):
@@ -217,3 +222,19 @@ def test_a_section_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_the_stand_ins_tell_anomalies() -> None:
     data = grids(0)
     assert np.corrcoef(Pixels(0).fit(data.train).anomaly_score(data.test), data.is_anomaly)[0, 1] > 0.8
+
+
+def test_another_floor_changes_the_mixture_of_the_same_networks_alone() -> None:
+    data = tiny(0)
+    scorers = [method.make(0).fit(data.train) for method in floors.methods()]
+    scores = [scorer.anomaly_score(data.test) for scorer in scorers]
+    networks = [
+        dict(scorer.detector.model_.named_parameters())  # type: ignore[attr-defined]
+        for scorer in scorers
+    ]
+    for name, weights in networks[0].items():
+        assert all((weights == other[name]).all() for other in networks[1:])
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-2)
+    assert not np.array_equal(scores[0], scores[2])
+    own = DAGMM(random_state=0).fit(data.train).anomaly_score(data.test)
+    assert np.corrcoef(scores[1], own)[0, 1] > 0.99
