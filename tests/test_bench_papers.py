@@ -20,6 +20,7 @@ from unwonted.bench.published import CONTAMINATED, DAGMM_TABLE_2
 from unwonted.cli import main
 from unwonted.datasets import Dataset
 from unwonted.errors import DataError
+from unwonted.models import dagmm as detectors
 from unwonted.models.dagmm import DAGMM
 
 
@@ -224,7 +225,9 @@ def test_the_stand_ins_tell_anomalies() -> None:
     assert np.corrcoef(Pixels(0).fit(data.train).anomaly_score(data.test), data.is_anomaly)[0, 1] > 0.8
 
 
-def test_another_floor_changes_the_mixture_of_the_same_networks_alone() -> None:
+def test_another_floor_changes_the_mixture_of_the_same_networks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detectors, "FEWEST_STEPS", 20)
+    monkeypatch.setattr(detectors, "MOST_STEPS", 20)
     data = tiny(0)
     scorers = [method.make(0).fit(data.train) for method in floors.methods()]
     scores = [scorer.anomaly_score(data.test) for scorer in scorers]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from conftest import behaviour
-from unwonted import DAGMM, DMDN, DSEBM, DataError
+from unwonted import DAGMM, DMDN, DSEBM, DataError, fitting
 from unwonted.models import MODELS, model_class
 from unwonted.optim import OPTIMISERS, AdaBelief, optimiser
 
@@ -57,7 +57,8 @@ def test_every_optimiser_finds_the_bottom_of_a_bowl(name: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_model_takes_an_optimiser_by_name(model: str) -> None:
+def test_every_model_takes_an_optimiser_by_name(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "FOLDS", 3)
     losses = {}
     for name in ("adamw", "sgd", "adabelief"):
         detector = model_class(model)(optimiser=name, random_state=0).fit(behaviour(24))
