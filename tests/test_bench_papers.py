@@ -232,7 +232,7 @@ def test_another_floor_changes_the_mixture_of_the_same_networks_alone(monkeypatc
     scorers = [method.make(0).fit(data.train) for method in floors.methods()]
     scores = [scorer.anomaly_score(data.test) for scorer in scorers]
     networks = [
-        dict(scorer.detector.model_.named_parameters())  # type: ignore[attr-defined]
+        dict(scorer.model_.named_parameters())  # type: ignore[attr-defined]
         for scorer in scorers
     ]
     for name, weights in networks[0].items():

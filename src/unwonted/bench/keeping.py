@@ -17,7 +17,7 @@ __all__ = ["Kept", "fingerprint", "timed_out", "versions"]
 
 _PACKAGES = ("unwonted", "torch", "scikit-learn", "pyod", "xgboost-cpu", "numpy", "pyarrow")
 _MEASURING = ("loads.py", "matrix.py", "measuring.py", "peers.py")
-_OURS = (*_MEASURING, "ablation.py", "learners.py", "ours.py", "teaching.py")
+_OURS = (*_MEASURING, "ablation.py", "floors.py", "learners.py", "ours.py", "teaching.py")
 _PEERS = (*_MEASURING, "rivals.py")
 
 

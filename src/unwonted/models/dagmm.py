@@ -28,12 +28,13 @@ CENTRED = ("euclidean", "cosine")  # ‖x‖ says nothing where x is 0 at the me
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the network: layers down to the code, the code, components of the mixture, records a batch."""
+    """Layers down to the code, the code, components of the mixture, records a batch, networks side by side."""
 
     hidden: tuple[int, ...]
     code: int
     components: int
     batch: int
+    networks: int = 1
 
 
 PRESETS = {
@@ -146,7 +147,7 @@ class DAGMM(Detector):
         sizes = self._sizes(len(reader.owner), rows)
         return GaussianAutoencoder(
             reader,
-            networks=self.networks or (NETWORKS if self.preset is None else 1),
+            networks=self.networks or sizes.networks,
             hidden=sizes.hidden if self.hidden is None else self.hidden,
             code=self.code or sizes.code,
             components=self.components or sizes.components,
@@ -167,4 +168,4 @@ class DAGMM(Detector):
         if self.preset is not None:
             return PRESETS[self.preset]
         hidden = (max(4, inputs // 2), max(3, inputs // 4))
-        return Sizes(hidden, min(4, max(1, inputs // 8)), min(COMPONENTS, max(1, rows // 10)), BATCH)
+        return Sizes(hidden, min(4, max(1, inputs // 8)), min(COMPONENTS, max(1, rows // 10)), BATCH, NETWORKS)

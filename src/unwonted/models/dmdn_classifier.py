@@ -121,7 +121,7 @@ class DMDNClassifier(Classifier):
         density = unsupervised._model(encoder, len(records), seed).to(records.inputs.device)
         learn(density, records, held_out, unsupervised._plan(encoder, len(records)))
         teacher = Teacher(density, records, held_out, len(self.classes_), Generator().manual_seed(seed))
-        # A handful of held-out labels would stop it by chance; so many records of which a teacher tells do not.
+        # A handful of held-out labels would stop the network by chance; all records that the teacher tells of do not.
         return teacher.taught(records).balanced(), teacher.taught(held_out).alike()
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> LabelledMixture:

@@ -58,6 +58,7 @@ class Mixtures(nn.Module):
 
 def soft_mixtures(u: Tensor, memberships: Tensor, floor: float) -> Mixture:
     """`soft_gaussian_mixture` of each network: of points (networks, n, D) and memberships (networks, n, K)."""
+    # One after the other, so that the gradient of each rounds as that of a network by itself.
     return _stacked(soft_gaussian_mixture(*own, floor) for own in zip(u, memberships, strict=True))
 
 

@@ -1,14 +1,35 @@
 """Fully connected networks."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from unwonted.nets.starting import Linears, dropped
+from unwonted.nets.starting import dropped
 
-__all__ = ["MLPs", "ResidualMLP"]
+__all__ = ["MLPs", "ResidualMLP", "initialise_for_tanh"]
+
+
+class Linears(nn.Module):
+    """Linear layers side by side: (layers, n, inputs) to (layers, n, outputs), in the precision of the input.
+
+    Args:
+        layers: How many; the caller draws their weights.
+        inputs, outputs: Of each.
+    """
+
+    def __init__(self, layers: int, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(layers, outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(layers, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # One after the other, so that each rounds as a layer by itself.
+        each = zip(x, self.weight.to(x.dtype), self.bias.to(x.dtype), strict=True)
+        return torch.stack([functional.linear(*layer) for layer in each])
 
 
 class MLPs(nn.Module):
@@ -66,3 +87,15 @@ class ResidualMLP(nn.Module):
         for block in self.blocks:
             h = h + dropped(block(h), self.dropout, generator)
         return dropped(functional.silu(self.last(h)), self.dropout, generator)
+
+
+def initialise_for_tanh(network: nn.Module, generator: Generator) -> None:
+    """Draws the weights of all `Linears` of a network from N(0, 2/(fan_in + fan_out)); biases are 0.
+
+    Source: Glorot and Bengio (2010).
+    """
+    with torch.no_grad():
+        for layer in network.modules():
+            if isinstance(layer, Linears):
+                layer.weight.normal_(0, math.sqrt(2 / sum(layer.weight.shape[1:])), generator=generator)
+                layer.bias.zero_()

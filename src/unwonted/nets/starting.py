@@ -5,27 +5,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn import functional
 
-__all__ = ["Linears", "dropped", "initialise", "initialise_for_tanh", "register_derived"]
-
-
-class Linears(nn.Module):
-    """Linear layers side by side: (layers, n, inputs) to (layers, n, outputs), in the precision of the input.
-
-    Args:
-        layers: How many; the caller draws their weights.
-        inputs, outputs: Of each.
-    """
-
-    def __init__(self, layers: int, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(layers, outputs, inputs))
-        self.bias = nn.Parameter(torch.zeros(layers, outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        each = zip(x, self.weight.to(x.dtype), self.bias.to(x.dtype), strict=True)
-        return torch.stack([functional.linear(*layer) for layer in each])
+__all__ = ["dropped", "initialise", "register_derived"]
 
 
 def dropped(x: Tensor, share: float, generator: Generator | None) -> Tensor:
@@ -51,15 +32,3 @@ def initialise(network: nn.Module, generator: Generator) -> None:
                 layer.weight.uniform_(-bound, bound, generator=generator)
                 if layer.bias is not None:
                     layer.bias.uniform_(-bound, bound, generator=generator)
-
-
-def initialise_for_tanh(network: nn.Module, generator: Generator) -> None:
-    """Draws the weights of all linear layers from N(0, 2/(fan_in + fan_out)); biases are 0.
-
-    Source: Glorot and Bengio (2010).
-    """
-    with torch.no_grad():
-        for layer in network.modules():
-            if isinstance(layer, Linears):
-                layer.weight.normal_(0, math.sqrt(2 / sum(layer.weight.shape[1:])), generator=generator)
-                layer.bias.zero_()
