@@ -21,7 +21,7 @@ __all__ = ["DMDNClassifier"]
 
 Floats = NDArray[np.float64]
 
-STEPS, FEWEST_STEPS, MOST_STEPS = 8, 100, 4000
+STEPS, FEWEST_STEPS, MOST_STEPS = 20, 100, 10_000
 BATCH, RATE = 256, 4e-3
 WIDTHS = {300: 64, 3000: 128}  # below so many training records
 WIDEST = 256

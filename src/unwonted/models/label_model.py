@@ -8,14 +8,14 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from unwonted.encode import Encoded, Encoder
 from unwonted.labels import UNLABELLED, Labelled
 from unwonted.models.base import EnergyModel, Floats
 from unwonted.models.reading import Reading
-from unwonted.models.values import FrequentValues
+from unwonted.models.values import NumberReader
 from unwonted.nets import register_derived
 
 __all__ = ["LabelModel"]
@@ -27,7 +27,7 @@ WIDEST = 3.0
 
 
 class LabelModel(EnergyModel[Encoded]):
-    """Logits of classes from what is read of a record (see `Reading` and `FrequentValues`).
+    """Logits of classes from what is read of a record (see `Reading`), and off its numbers beside.
 
     P(class | x) = softmax(logits(x)/T), where T, the temperature, is chosen after training to make held-out labels most
     probable. The energy are the log odds that the class is none of those that mean normal.
@@ -35,6 +35,7 @@ class LabelModel(EnergyModel[Encoded]):
     Args:
         encoder: The parts.
         normal: Which classes mean normal.
+        beside: What reads numbers; a subclass draws its weights.
 
     Source of the temperature: Guo et al. (2017), with the targets of Platt (1999), short of 0 and 1.
     """
@@ -43,13 +44,12 @@ class LabelModel(EnergyModel[Encoded]):
     normal: Tensor
     column_of_input: Tensor
 
-    def __init__(self, encoder: Encoder, normal: Sequence[bool]) -> None:
+    def __init__(self, encoder: Encoder, normal: Sequence[bool], beside: Sequence[NumberReader]) -> None:
         reading = Reading(encoder)
-        values = FrequentValues(encoder)
-        column_of_part = torch.tensor(encoder.column_of_part)
-        owners = torch.cat([column_of_part[reading.owner], column_of_part[values.owner]])
+        part_of_input = torch.cat([reading.owner, *(reader.owner for reader in beside)])
+        owners = torch.tensor(encoder.column_of_part)[part_of_input]
         super().__init__((len(owners),))
-        self.reading, self.values = reading, values
+        self.reading, self.beside = reading, nn.ModuleList(beside)
         register_derived(self, {"normal": torch.tensor(normal), "column_of_input": owners})
         self.register_buffer("temperature", torch.ones((), dtype=torch.float64))
 
@@ -124,7 +124,7 @@ class LabelModel(EnergyModel[Encoded]):
 
     def _read(self, batch: Encoded, generator: Generator | None) -> Tensor:
         nothing = batch.codes.new_zeros(batch.codes.shape[1], dtype=torch.bool)
-        return torch.cat([self.reading(batch, nothing), self.values(batch, generator)], 1)
+        return torch.cat([self.reading(batch, nothing), *(reader(batch, generator) for reader in self.beside)], 1)
 
     def _unscaled(self, evidence: Floats) -> Floats:
         return evidence[:, : len(self.normal)]

@@ -14,29 +14,34 @@ from unwonted.labels import UNLABELLED, Labelled, Taught
 from unwonted.models.base import Floats
 from unwonted.models.label_model import LabelModel
 from unwonted.models.masked_mixture import MaskedMixture
+from unwonted.models.periodic import PeriodicNumbers
+from unwonted.models.values import FrequentValues
 from unwonted.nets import initialise
 
 __all__ = ["HEADS", "LabelledMixture"]
 
 HEADS = ("categorical", "mixture")
 DENSITY = 0.1
-HIDDEN = 0.2  # share of the columns hidden from who learns of a teacher
+EVERY = 4  # of the records of a batch, one teaches the density: that costs eight times as much as the label
+HIDDEN = 0.1  # share of the columns hidden in training
+HIDDEN_FROM_STUDENTS = 0.2  # and where a teacher tells what unlabelled records might be
 LEAST_SCALE = 0.1  # of a Gaussian over labels, which are 1 apart
 
 
 class LabelledMixture(LabelModel):
     """p(label | x) and p(hidden columns | visible columns) from one network.
 
-    The body reads the record whole for the label, with the values that are frequent beside, and with columns hidden for
-    the density (see `MaskedMixture`). The loss of a record is
+    For the label the body reads the record, its numbers once more as frequent values and as waves; in training a tenth
+    of the columns is hidden from it, so that it finds more than one way to tell. For the density it reads what
+    `MaskedMixture` does, in training of every fourth record, at four times the weight. The loss of a record is
 
         −log p(label | x)  +  0.1 w(x) · mean over hidden columns of −log p(column | visible),
 
     the first term for labelled records, with w = 1 for those labelled normal, 0 for those labelled otherwise, and
-    P(normal | x), as the network sees it, for unlabelled ones. Where a teacher says what those might be (`Taught`), the
-    first term is their cross-entropy −Σ_c b_c log p(c | x) with the teacher's beliefs b, and a fifth of the columns is
-    hidden from the network, which so has to find more ways to tell than the teacher knows (noisy student, Xie et al.
-    2020).
+    P(normal | x), as the network sees it, for unlabelled ones. Where a teacher says what those might be (`Taught`), it
+    says that too, the first term is their cross-entropy −Σ_c b_c log p(c | x) with the teacher's beliefs b, and a fifth
+    of the columns is hidden: the network has to find more ways to tell than the teacher knows (noisy student, Xie et
+    al. 2020).
 
     Args:
         encoder: The parts.
@@ -59,7 +64,8 @@ class LabelledMixture(LabelModel):
         head: str,
         seed: int,
     ) -> None:
-        super().__init__(encoder, normal)
+        beside = [FrequentValues(encoder), PeriodicNumbers(encoder)]
+        super().__init__(encoder, normal, beside)
         self.architecture = {"width": width, "depth": depth, "components": components, "dropout": dropout}
         generator = Generator().manual_seed(seed)
         self.density = MaskedMixture(
@@ -68,11 +74,12 @@ class LabelledMixture(LabelModel):
         self.of_mixture, self.components = head == "mixture", components
         outputs = 3 * components if self.of_mixture else len(normal)
         with torch.random.fork_rng(devices=[]):
-            self.of_values = nn.Linear(len(self.values.owner), width, bias=False)
+            self.of_beside = nn.Linear(sum(len(reader.owner) for reader in beside), width, bias=False)
             self.head = nn.Linear(width, outputs)
-        for layer in (self.of_values, self.head):
+        for layer in (self.of_beside, self.head):
             initialise(layer, generator)
-        self.values.start(generator)
+        for reader in beside:
+            reader.start(generator)
         if self.of_mixture:
             self._start_apart(len(normal))
 
@@ -80,10 +87,15 @@ class LabelledMixture(LabelModel):
         """Of the label, and of the density in proportion to how surely a record is normal."""
         assert isinstance(batch, Labelled)
         logits = self._drawn(batch, generator)
-        unlabelled = batch.labels == UNLABELLED
-        sure = torch.where(unlabelled, logits.detach().softmax(1)[:, self.normal].sum(1), 1.0)
-        rarity = self.density.loss(batch, generator) * sure * batch.density_weight
-        return self.label_loss(batch, logits) + DENSITY * rarity
+        believed = batch.beliefs if isinstance(batch, Taught) else logits.detach().softmax(1)
+        sure = torch.where(batch.labels == UNLABELLED, believed[:, self.normal].sum(1), 1.0)
+        weight = DENSITY * sure * batch.density_weight
+        loss = self.label_loss(batch, logits)
+        if not self.training:
+            return loss + weight * self.density.loss(batch, generator)
+        some = slice(0, None, EVERY)
+        rarity = weight[some] * self.density.loss(batch[some], generator) * (len(batch) / len(batch[some]))
+        return loss.index_add(0, torch.arange(0, len(batch), EVERY, device=loss.device), rarity)
 
     def label_loss(self, batch: Labelled, logits: Tensor) -> Tensor:
         if isinstance(batch, Taught):
@@ -95,9 +107,9 @@ class LabelledMixture(LabelModel):
         return nats * batch.label_weight
 
     def logits(self, x: Tensor, generator: Generator | None = None) -> Tensor:
-        read, values = x.tensor_split([len(self.reading.owner)], 1)
+        read, beside = x.tensor_split([len(self.reading.owner)], 1)
         body = self.density.body
-        h = self.head(body.beyond_first(body.first(read) + self.of_values(values), generator))
+        h = self.head(body.beyond_first(body.first(read) + self.of_beside(beside), generator))
         found: Tensor = self._log_densities(h) if self.of_mixture else h
         return found
 
@@ -114,9 +126,10 @@ class LabelledMixture(LabelModel):
             self.density.settle(evidence[ordinary][:, len(self.normal) :, None])
 
     def _drawn(self, batch: Encoded, generator: Generator) -> Tensor:
-        if not (self.training and isinstance(batch, Taught)):
+        if not self.training:
             return super()._drawn(batch, generator)
-        hidden = torch.rand(len(batch), len(self.density.centre), generator=generator) < HIDDEN
+        share = HIDDEN_FROM_STUDENTS if isinstance(batch, Taught) else HIDDEN
+        hidden = torch.rand(len(batch), len(self.density.centre), generator=generator) < share
         seen = ~hidden.to(batch.codes.device)[:, self.column_of_input]
         return self.logits(self._read(batch, generator) * seen, generator)
 

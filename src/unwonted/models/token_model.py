@@ -6,6 +6,7 @@ from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoder
 from unwonted.models.label_model import LabelModel
+from unwonted.models.values import FrequentValues
 from unwonted.nets import AttentiveGRU, ColumnTokens, TemporalCNN, initialise
 
 __all__ = ["TokenModel"]
@@ -35,13 +36,14 @@ class TokenModel(LabelModel):
         architecture: dict[str, int | float],
         seed: int,
     ) -> None:
-        super().__init__(encoder, normal)
+        values = FrequentValues(encoder)
+        super().__init__(encoder, normal, [values])
         generator = Generator().manual_seed(seed)
         self.architecture = architecture
         self.tokens = ColumnTokens(self.column_of_input.tolist(), width)
         self.network = network
         self.head = nn.Linear(outputs, len(normal))
-        self.values.start(generator)
+        values.start(generator)
         self.tokens.start(generator)
         initialise(self.network, generator)
         if isinstance(network, AttentiveGRU | TemporalCNN):
