@@ -15,10 +15,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## train on the embedded log and write demo/report.html
 	$(BIN)/unwonted demo
 
-# Two processes share the cores: threads would wait for one another.
+# Two processes share the cores: threads would wait for one another. Neighbours stay together, for what they share.
 test: export OMP_NUM_THREADS := 1
 test: $(STAMP)  ## everything the project promises, tested
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(STAMP)  ## style, types, formatting
 	$(BIN)/ruff check .

@@ -1,17 +1,12 @@
-"""What several tests share: the real data sets' folder, a small table of every kind, the checks of scikit-learn."""
+"""What several tests share: the real data sets' folder, a small table of every kind."""
 
 import os
-import subprocess
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import settings
-
-import scikit_learn_checks
 
 # The same cases in every run: a failure is then the change's, not the draw's.
 settings.register_profile("repeatable", derandomize=True)
@@ -55,15 +50,3 @@ def behaviour(n: int, seed: int = 0) -> pa.Table:
 def records() -> pa.Table:
     """500 ordinary records with every kind of column."""
     return behaviour(500)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def checked(
-    request: pytest.FixtureRequest,
-) -> Iterator[dict[tuple[str, str], Future[subprocess.CompletedProcess[str]]]]:
-    """The checks of scikit-learn that this run asks for, begun beside its first test: they take long."""
-    calls = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
-    asked = [call.params["estimator"] for call in calls if "estimator" in call.params]
-    with ThreadPoolExecutor(1) as pool:
-        yield {estimator: pool.submit(scikit_learn_checks.run, *estimator) for estimator in asked}
-        pool.shutdown(wait=False, cancel_futures=True)
