@@ -96,7 +96,7 @@ def test_a_loaded_detector_can_be_fitted_again(fitted: DMDN, data: bytes, tmp_pa
         {"ignore": ["time", "host"], "pooling": "sum", "alert_rate": 0.2},
         {"random_state": np.random.RandomState(3), "verbose": print, "exemplars": 0},
     ],
-    ids=str,
+    ids=", ".join,
 )
 def test_every_way_of_fitting_can_be_saved(arguments: dict[str, Any], tmp_path: Path) -> None:
     detector = DMDN(**{**SMALL, **arguments}).fit(behaviour(30))

@@ -130,7 +130,8 @@ def page(results: Mapping[str, Any]) -> str:
         "learning, to choose a threshold by. Mean ± standard deviation over runs. The five networks read the same "
         "encoding, DMDN its numbers as waves too. They have as many records a batch, the same early stopping, and as "
         "many trials of the same settings; the four baselines have as many steps as one another, DMDN more of them, "
-        "which are cheaper: compare the times. XGBoost has 300 trees of depth 8 at a rate of 0.2.",
+        "which are cheaper: compare the times. XGBoost has 300 trees of depth 8 at a rate of 0.2. Nats: the mean of "
+        "−log P(label | x); ECE: how far probabilities lie from shares, by bins.",
         "**What the paper does not state**: which file and split, which columns, what y is in p(y | x), K, the "
         "layers, the threshold, whether F1 is of one class or a mean, how many runs. Its columns stand beside ours for "
         "what they are worth; its AUC lies below its ACC in every row, which is unusual.",
@@ -181,6 +182,7 @@ def _quality(rows: Sequence[Row], beside_paper: bool) -> str:
                 precision,
                 recall,
                 tables.figure(runs, "auprc"),
+                tables.figure(runs, "log_loss"),
                 tables.figure(runs, "calibration_error"),
                 *tables.confusion(runs, "at", "0.5", "confusion"),
                 f"{mean_sd([row['fit_seconds'] for row in runs])[0]:.0f}",
@@ -190,7 +192,7 @@ def _quality(rows: Sequence[Row], beside_paper: bool) -> str:
         )
     head = ["method (threshold 0.5)", "runs", "ACC", "AUC", "F1"]
     head += ["*paper: ACC*", "*AUC*", "*F1*"] if beside_paper else []
-    head += ["precision", "recall", "AUPRC", "ECE", "true negatives", "false alerts", "missed", "found"]
+    head += ["precision", "recall", "AUPRC", "nats", "ECE", "true negatives", "false alerts", "missed", "found"]
     return tables.markdown([*head, "fit, s", "steps", "parameters"], lines)
 
 
