@@ -31,6 +31,7 @@ def row(method: str, seed: int, accuracy: float, table: str = "UNSW-NB15, random
         "n_labelled": 10,
         "auroc": 0.99,
         "auprc": 0.98,
+        "log_loss": 0.1,
         "calibration_error": 0.01,
         "at": {"0.5": found, "validation": found},
         "found": {"scan": 0.75, "worm": 0.5},
