@@ -22,7 +22,7 @@ __all__ = ["HEADS", "LabelledMixture"]
 
 HEADS = ("categorical", "mixture")
 DENSITY = 0.1
-EVERY = 4  # of the records of a batch, one teaches the density: that costs eight times as much as the label
+EVERY = 4  # of the records of a batch, one teaches the density: that costs twice as much as the label
 HIDDEN = 0.1  # share of the columns hidden in training
 HIDDEN_FROM_STUDENTS = 0.2  # and where a teacher tells what unlabelled records might be
 LEAST_SCALE = 0.1  # of a Gaussian over labels, which are 1 apart

@@ -7,7 +7,6 @@ from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.values import NumberReader
-from unwonted.nets import register_derived
 
 __all__ = ["PeriodicNumbers"]
 
@@ -21,8 +20,9 @@ class PeriodicNumbers(NumberReader):
 
         v_j(x) = ReLU(W_j [sin 2πf_j x, cos 2πf_j x] + b_j),    f_j ∈ ℝ¹⁶, v_j ∈ ℝ⁸,
 
-    with x on the column's scaled axis, held within the range of training; zeros for gaps and what was never seen. A
-    network that reads x itself needs many steps to bend its answer within a narrow range; these start bent.
+    with x on the column's scaled axis, which the encoder holds within the range of training; zeros for gaps and for
+    what was never seen. A network that reads x itself needs many steps to bend its answer within a narrow range; these
+    start bent.
 
     Input records, output (n, numbers · WIDTH).
 
@@ -32,14 +32,8 @@ class PeriodicNumbers(NumberReader):
     Source: Gorishniy et al. (2022), periodic activations followed by a linear layer and a ReLU.
     """
 
-    lowest: Tensor
-    highest: Tensor
-
     def __init__(self, encoder: Encoder) -> None:
         super().__init__(encoder, WIDTH)
-        ends = torch.tensor([(part.knots[0], part.knots[-1]) for part in self.numbers], dtype=torch.float32)
-        lowest, highest = ends.reshape(-1, 2).unbind(1)
-        register_derived(self, {"lowest": lowest, "highest": highest})
         self.frequencies = nn.Parameter(torch.zeros(len(self.numbers), WAVES))
         self.weight = nn.Parameter(torch.zeros(len(self.numbers), 2 * WAVES, WIDTH))
         self.bias = nn.Parameter(torch.zeros(len(self.numbers), WIDTH))
@@ -53,7 +47,7 @@ class PeriodicNumbers(NumberReader):
     def forward(self, batch: Encoded, generator: Generator | None = None) -> Tensor:
         """The vectors; nothing is drawn."""
         x, known = self.placed(batch)
-        phase = 2 * math.pi * x.clamp(self.lowest, self.highest).unsqueeze(-1) * self.frequencies
+        phase = 2 * math.pi * x.unsqueeze(-1) * self.frequencies
         waves = torch.cat([phase.sin(), phase.cos()], -1)
         found = (torch.einsum("njw,jwd->njd", waves, self.weight) + self.bias).relu()
         return (found * known.unsqueeze(-1)).flatten(1)
