@@ -127,13 +127,13 @@ def test_a_rare_class_is_learnt() -> None:
 @pytest.mark.parametrize("head", ["categorical", "mixture"])
 def test_either_head_learns_and_its_probabilities_are_what_they_say(head: str) -> None:
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(4000, 2))
+    X = rng.normal(size=(10_000, 2))  # most of them to judge by: few would make a calibration error by chance
     p = 1 / (1 + np.exp(-2 * X[:, 0]))
-    y = (rng.random(4000) < p).astype(int)
+    y = (rng.random(10_000) < p).astype(int)
     classifier = DMDNClassifier(normal=0, head=head, random_state=0).fit(X[:2500], y[:2500])
     found = classifier.predict_proba(X[2500:])[:, 1]
     assert np.abs(found - p[2500:]).mean() < 0.08
-    assert calibration_error(found, y[2500:]) < 0.07
+    assert calibration_error(found, y[2500:]) < 0.06
 
 
 def test_the_mixture_head_is_a_density_over_the_label() -> None:

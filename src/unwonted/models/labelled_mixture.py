@@ -91,11 +91,10 @@ class LabelledMixture(LabelModel):
         sure = torch.where(batch.labels == UNLABELLED, believed[:, self.normal].sum(1), 1.0)
         weight = DENSITY * sure * batch.density_weight
         loss = self.label_loss(batch, logits)
-        if not self.training:
-            return loss + weight * self.density.loss(batch, generator)
-        some = slice(0, None, EVERY)
-        rarity = weight[some] * self.density.loss(batch[some], generator) * (len(batch) / len(batch[some]))
-        return loss.index_add(0, torch.arange(0, len(batch), EVERY, device=loss.device), rarity)
+        some = slice(None, None, EVERY if self.training else 1)
+        shown = batch[some]
+        loss[some] += weight[some] * self.density.loss(shown, generator) * (len(batch) / len(shown))
+        return loss
 
     def label_loss(self, batch: Labelled, logits: Tensor) -> Tensor:
         if isinstance(batch, Taught):
