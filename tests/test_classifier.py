@@ -86,20 +86,41 @@ def test_a_teacher_believes_labels_and_tells_the_others_by_the_density() -> None
     assert np.abs(alone.taught(records).beliefs.numpy() - beliefs)[others].mean() > 0.05
 
 
-def test_columns_are_hidden_in_training_and_more_of_them_from_a_student() -> None:
+def test_columns_are_hidden_in_training_alone() -> None:
     X, y = rings(400, 0)
     classifier = DMDNClassifier(normal="in", random_state=0).fit(X, y)
     model, records = classifier.model_, classifier._encoded(X)
     labelled = Labels.read(y, 400, "in").beside(records, np.arange(400))
     seen: list[torch.Tensor] = []
     model.logits = lambda x, generator=None: seen.append(x) or x[:, :2]  # type: ignore[assignment,func-returns-value]
-    taught = labelled.taught(torch.full((400, 2), 0.5))
     first = model.column_of_input == 0
-    for batch, training in ((labelled, True), (taught, False), (taught, True)):
+    for training in (True, False):
         model.train(training)
-        model._drawn(batch, torch.Generator().manual_seed(0))
+        model._drawn(labelled, torch.Generator().manual_seed(0))
     gone = [float((x[:, first] == 0).all(1).float().mean()) for x in seen]
-    assert gone == [pytest.approx(0.1, abs=0.045), 0.0, pytest.approx(0.2, abs=0.06)]
+    assert gone == [pytest.approx(0.2, abs=0.06), 0.0]
+
+
+def test_no_record_is_worth_more_than_ten_nats() -> None:
+    X, y = rings(400, 0)
+    classifier = DMDNClassifier(normal="in", random_state=0).fit(X, y)
+    with torch.no_grad():
+        classifier.model_.head.weight.mul_(100)
+        odds = classifier.anomaly_score(X) * float(classifier.model_.temperature)
+    assert odds.max() == pytest.approx(10, abs=1e-3)
+    assert odds.min() == pytest.approx(-10, abs=1e-3)
+
+
+def test_the_label_and_the_density_share_their_first_layer() -> None:
+    X, y = rings(400, 0)
+    classifier = DMDNClassifier(normal="in", random_state=0).fit(X, y)
+    with torch.no_grad():
+        records = classifier._encoded(X)
+        model = classifier.model_
+        before = model.logits(model.read(records)), model.density.part_surprise(records)
+        model.density.body.first.weight.mul_(0)
+        after = model.logits(model.read(records)), model.density.part_surprise(records)
+    assert all((old - new).abs().max() > 0.1 for old, new in zip(before, after, strict=True))
 
 
 def test_labels_of_one_class_only_among_the_training_part_need_no_teacher() -> None:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator, Tensor, nn
@@ -10,12 +11,13 @@ from torch.nn.utils.parametrizations import weight_norm
 from unwonted.nets import (
     AttentiveGRU,
     ColumnTokens,
-    ResidualMLP,
+    ResidualLayers,
     ResNet1D,
     TemporalCNN,
     TransformerEncoder,
     dropped,
     initialise,
+    initialise_for_relu,
 )
 
 WIDTH, TOKENS = 16, 12
@@ -155,8 +157,35 @@ def test_dropout_keeps_the_mean_and_does_nothing_without_a_generator() -> None:
     assert (found == 0).float().mean().item() == pytest.approx(0.3, abs=0.03)
     assert found.mean().item() == pytest.approx(1, abs=0.04)
     assert dropped(x, 0.3, None) is x
-    network = ResidualMLP(3, 8, 1, dropout=0.5)
-    assert torch.equal(network(torch.ones(2, 3)), network(torch.ones(2, 3)))
+    network = ResidualLayers(8, 1, dropout=0.5)
+    assert torch.equal(network(torch.ones(2, 8)), network(torch.ones(2, 8)))
+    assert (network(torch.ones(2, 8), Generator().manual_seed(0)) == 0).any()
+
+
+def test_layers_that_are_added_up_start_with_the_variance_of_all_their_inputs() -> None:
+    with torch.random.fork_rng(devices=[]):
+        layers = [nn.Linear(300, 200), nn.Linear(100, 200, bias=False)]
+    bias = layers[0].bias.detach().clone()
+    initialise_for_relu(layers, Generator().manual_seed(0))
+    for layer in layers:
+        assert layer.weight.var().item() == pytest.approx(2 / 400, rel=0.05)
+    assert torch.equal(layers[0].bias, bias)
+
+
+def test_residual_layers_add_and_tell_large_records_from_small_ones() -> None:
+    network = ResidualLayers(8, 2, dropout=0.0)
+    initialise(network, Generator().manual_seed(0))
+    x = np.random.default_rng(0).normal(size=(5, 8))
+
+    def silu(h: np.ndarray) -> np.ndarray:
+        return h / (1 + np.exp(-h))
+
+    h = x
+    for layer in network.layers:
+        h = h + silu(h) @ layer.weight.detach().double().numpy().T + layer.bias.detach().double().numpy()
+    found = network.double()(torch.from_numpy(x)).detach().numpy()
+    np.testing.assert_allclose(found, silu(h), rtol=1e-6, atol=1e-9)
+    assert np.abs(network(torch.from_numpy(100 * x)).detach().numpy()).mean() > 20 * np.abs(found).mean()
 
 
 def test_the_convolutions_are_those_of_pytorch_with_normalised_weights() -> None:

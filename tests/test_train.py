@@ -3,6 +3,7 @@
 import math
 import time
 
+import numpy as np
 import pytest
 import torch
 from torch import Generator, Tensor, nn
@@ -75,6 +76,46 @@ def test_the_best_weights_are_kept_not_the_last() -> None:
     assert (model.mean.item() - 2) ** 2 / 2 == pytest.approx(best, rel=1e-5)
     assert history.validation.index(best) == history.best_step // 10 - 1
     assert best < history.validation[-1] / 10
+
+
+class Ramp(nn.Module):
+    """A loss that falls at the same slope everywhere; notes the weight before each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.height = nn.Parameter(torch.zeros((), dtype=torch.float64))
+        self.heights: list[float] = []
+
+    def loss(self, batch: Encoded, generator: Generator) -> Tensor:
+        if torch.is_grad_enabled():
+            self.heights.append(self.height.item())
+        return -self.height.expand(len(batch)) / 2
+
+    def culprit(self, batch: Encoded) -> str:
+        return "nothing"
+
+
+def test_averaged_weights_are_the_mean_of_about_the_last_fifth_at_a_rate_that_does_not_fall() -> None:
+    model = Ramp()
+    plan = Plan(200, 8, epochs=10, rate=0.1, decay=0, optimiser="sgd", averaged=True)
+    train(model, numbers(*[0.0] * 16), numbers(0.0, 0.0), plan, seed=0)
+    steps = np.diff(model.heights)
+    assert steps[100] == pytest.approx(steps[-1], rel=1e-3)
+    passed = np.append(model.heights[1:], model.heights[-1] + steps[-1])  # the weight after each step
+    # Unrolled, the weight of step t among T is 5/(t + 4) · Π over later steps s of (s − 1)/(s + 4).
+    t = np.arange(1, 201)
+    shares = 5 / (t + 4) * np.array([np.prod((t[i + 1 :] - 1) / (t[i + 1 :] + 4)) for i in range(200)])
+    assert shares.sum() == pytest.approx(1)
+    assert model.height.item() == pytest.approx(shares @ passed, rel=1e-6)
+    assert passed[140] < model.height.item() < passed[190]
+
+
+def test_weights_that_are_not_averaged_come_to_rest() -> None:
+    model = Ramp()
+    train(model, numbers(*[0.0] * 16), numbers(0.0), Plan(200, 8, rate=0.1, decay=0, optimiser="sgd"), seed=0)
+    steps = np.diff(model.heights)
+    assert steps[-1] < steps[100] / 10
+    assert model.height.item() >= model.heights[-1]
 
 
 def test_patience_ends_it_early() -> None:

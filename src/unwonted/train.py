@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from unwonted.batch import Batch
 from unwonted.errors import TrainingError, check_choice
@@ -16,6 +17,7 @@ from unwonted.optim import OPTIMISERS, optimiser
 __all__ = ["History", "Learn", "Plan", "Progress", "Trainable", "mean_loss", "steps_for", "train"]
 
 WARM_UP = 0.05
+AVERAGED_OVER = 5  # one part of so many of the steps so far
 CLIP_NORM = 1.0
 CHUNK = 1024
 
@@ -37,6 +39,9 @@ class Plan:
     An epoch is `steps / epochs` steps; validation follows each. Training ends early after `patience` epochs
     without a better validation loss; at `stop` steps, if given, without a change of the schedule. The rate is that of
     AdamW; `by` takes another optimiser, at its usual rate in proportion.
+
+    Where weights are `averaged`, those that are validated and kept are a running mean of the weights over about the
+    last fifth of the steps so far, and the rate does not fall.
     """
 
     steps: int
@@ -47,6 +52,7 @@ class Plan:
     patience: int = 10
     stop: int = 0
     optimiser: str = "adamw"
+    averaged: bool = False
 
     def by(self, optimiser: str, rate: float | None) -> "Plan":
         """The same plan with another optimiser, at this rate or, if None, at the usual one."""
@@ -110,7 +116,9 @@ def train(
     """Minimises the mean loss of the training records and leaves the best weights in the model.
 
     The learning rate warms up linearly and falls along a cosine; gradients are clipped to norm 1. Which weights
-    are best is told by the loss of the validation records, drawn with the same random numbers every time.
+    are best is told by the loss of the validation records, drawn with the same random numbers every time. Averaged
+    weights follow w̄ ← w̄ + 5/(t + 4) · (w − w̄) after step t, the polynomial decay of Shamir and Zhang (2013): it needs
+    no time scale of its own.
 
     Args:
         model: A module with `loss` and `culprit`; its weights are changed in place.
@@ -127,6 +135,8 @@ def train(
     assert isinstance(model, nn.Module)
     generator = Generator().manual_seed(seed)
     model.train()
+    averaged = AveragedModel(model, multi_avg_fn=_towards) if plan.averaged else None
+    judged: Any = model if averaged is None else averaged.module
     weights = list(model.parameters())
     descent = optimiser(plan.optimiser, weights, plan.rate, plan.decay)
     history, best, best_weights = History(), math.inf, None
@@ -138,7 +148,7 @@ def train(
             order = torch.randperm(len(training), generator=generator)
         batch, order = training[order[: plan.batch]], order[plan.batch :]
         for group in descent.param_groups:
-            group["lr"] = plan.rate * _schedule(step / plan.steps)
+            group["lr"] = plan.rate * _schedule(step / plan.steps, falling=not plan.averaged)
         loss = model.loss(batch, generator).mean()
         if not torch.isfinite(loss):
             raise TrainingError(f"training broke down at step {step}: {model.culprit(batch)}")
@@ -146,18 +156,20 @@ def train(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(weights, CLIP_NORM)
         descent.step()
+        if averaged is not None:
+            averaged.update_parameters(model)
         losses.append(loss.detach())
         history.steps = step
         late = time.monotonic() > deadline
         if step % every == 0 or step == last or late:
             history.train.append(float(torch.stack(losses[begun:]).mean()))
-            model.eval()
-            history.validation.append(mean_loss(model, validation, seed=seed + 1, chunk=max(plan.batch, CHUNK)))
+            judged.eval()
+            history.validation.append(mean_loss(judged, validation, seed=seed + 1, chunk=max(plan.batch, CHUNK)))
             model.train()
             begun = len(losses)
             if not len(validation) or history.validation[-1] < best:
                 best, history.best_step = history.validation[-1], step
-                best_weights = {name: value.clone() for name, value in model.state_dict().items()}
+                best_weights = {name: value.clone() for name, value in judged.state_dict().items()}
         if step % max(1, every // 10) == 0:
             latest = history.validation[-1] if history.validation else math.nan
             report(Progress(step, last, time.monotonic() - started, latest))
@@ -173,9 +185,15 @@ def train(
     return history
 
 
-def _schedule(done: float) -> float:
+def _schedule(done: float, falling: bool) -> float:
     """Share of the full learning rate, from the share of steps done."""
-    return min(done / WARM_UP, 0.5 * (1 + math.cos(math.pi * done)))
+    return min(done / WARM_UP, 0.5 * (1 + math.cos(math.pi * done)) if falling else 1.0)
+
+
+def _towards(means: tuple[Tensor, ...] | list[Tensor], weights: tuple[Tensor, ...] | list[Tensor], steps: Any) -> None:
+    """Moves the mean weights towards those of the next step, after so many steps."""
+    share = AVERAGED_OVER / (int(steps) + AVERAGED_OVER)
+    torch._foreach_lerp_(means, weights, share)
 
 
 @torch.no_grad()

@@ -66,7 +66,7 @@ def page(results: Mapping[str, Any]) -> str:
         [
             "The runs of [Table 1](table1.md), UNSW-NB15, random split. Training loss is the mean over the epoch, with "
             "dropout and noise, validation loss without; DMDN's holds the density's nats beside those of the label. "
-            "The weights of the best epoch are kept.",
+            "The weights of the best epoch are kept; DMDN's validation loss is that of the mean of its last weights.",
             f"![Training and validation loss by epoch](../docs/curves{quick}.svg)",
             tables.markdown([*head, "epochs"], lines),
             "The paper finds that both losses fall steadily and the validation loss is flat after the tenth epoch.",

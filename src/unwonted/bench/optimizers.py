@@ -18,7 +18,7 @@ from unwonted.optim import OPTIMISERS
 __all__ = ["page", "run"]
 
 FACTORS = (0.3, 1.0, 3.0)
-BASE = 4e-3
+BASE = 1e-3
 NEAR = 0.01
 
 

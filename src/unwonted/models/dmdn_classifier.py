@@ -21,8 +21,8 @@ __all__ = ["DMDNClassifier"]
 
 Floats = NDArray[np.float64]
 
-STEPS, FEWEST_STEPS, MOST_STEPS = 20, 100, 10_000
-BATCH, RATE = 256, 4e-3
+STEPS, FEWEST_STEPS, MOST_STEPS = 28, 100, 10_000
+BATCH, RATE = 256, 1e-3
 WIDTHS = {300: 64, 3000: 128}  # below so many training records
 WIDEST = 256
 UNTAUGHT = 0.5  # share of labelled records above which they need no teacher
@@ -138,4 +138,4 @@ class DMDNClassifier(Classifier):
         )
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
-        return Plan(steps=steps_for(rows, STEPS, FEWEST_STEPS, MOST_STEPS), batch=BATCH, rate=RATE)
+        return Plan(steps=steps_for(rows, STEPS, FEWEST_STEPS, MOST_STEPS), batch=BATCH, rate=RATE, averaged=True)

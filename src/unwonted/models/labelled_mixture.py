@@ -16,32 +16,32 @@ from unwonted.models.label_model import LabelModel
 from unwonted.models.masked_mixture import MaskedMixture
 from unwonted.models.periodic import PeriodicNumbers
 from unwonted.models.values import FrequentValues
-from unwonted.nets import initialise
+from unwonted.nets import ResidualLayers, initialise, initialise_for_relu
 
 __all__ = ["HEADS", "LabelledMixture"]
 
 HEADS = ("categorical", "mixture")
 DENSITY = 0.1
 EVERY = 4  # of the records of a batch, one teaches the density: that costs twice as much as the label
-HIDDEN = 0.1  # share of the columns hidden in training
-HIDDEN_FROM_STUDENTS = 0.2  # and where a teacher tells what unlabelled records might be
+HIDDEN = 0.2  # share of the columns hidden in training
+LARGEST_LOGIT = 5.0  # so that no record is worth more than some 10 nats
 LEAST_SCALE = 0.1  # of a Gaussian over labels, which are 1 apart
 
 
 class LabelledMixture(LabelModel):
     """p(label | x) and p(hidden columns | visible columns) from one network.
 
-    For the label the body reads the record, its numbers once more as frequent values and as waves; in training a tenth
-    of the columns is hidden from it, so that it finds more than one way to tell. For the density it reads what
-    `MaskedMixture` does, in training of every fourth record, at four times the weight. The loss of a record is
+    Both share the first layer. For the label it reads the record, its numbers once more as frequent values and as
+    waves; in training a fifth of the columns is hidden, so that the network finds more than one way to tell. For the
+    density it reads what `MaskedMixture` does, in training of every fourth record, at four times the weight. The loss
+    of a record is
 
         −log p(label | x)  +  0.1 w(x) · mean over hidden columns of −log p(column | visible),
 
     the first term for labelled records, with w = 1 for those labelled normal, 0 for those labelled otherwise, and
     P(normal | x), as the network sees it, for unlabelled ones. Where a teacher says what those might be (`Taught`), it
-    says that too, the first term is their cross-entropy −Σ_c b_c log p(c | x) with the teacher's beliefs b, and a fifth
-    of the columns is hidden: the network has to find more ways to tell than the teacher knows (noisy student, Xie et
-    al. 2020).
+    says that too, and the first term is their cross-entropy −Σ_c b_c log p(c | x) with the teacher's beliefs b: what is
+    hidden makes the network find more ways to tell than the teacher knows (noisy student, Xie et al. 2020).
 
     Args:
         encoder: The parts.
@@ -68,16 +68,16 @@ class LabelledMixture(LabelModel):
         super().__init__(encoder, normal, beside)
         self.architecture = {"width": width, "depth": depth, "components": components, "dropout": dropout}
         generator = Generator().manual_seed(seed)
-        self.density = MaskedMixture(
-            encoder, width=width, depth=depth, components=components, dropout=dropout, seed=seed
-        )
+        self.density = MaskedMixture(encoder, width=width, depth=depth, components=components, seed=seed)
         self.of_mixture, self.components = head == "mixture", components
         outputs = 3 * components if self.of_mixture else len(normal)
         with torch.random.fork_rng(devices=[]):
             self.of_beside = nn.Linear(sum(len(reader.owner) for reader in beside), width, bias=False)
+            self.trunk = ResidualLayers(width, depth, dropout)
             self.head = nn.Linear(width, outputs)
-        for layer in (self.of_beside, self.head):
-            initialise(layer, generator)
+        initialise(self.head, generator)
+        initialise_for_relu([self.density.body.first, self.of_beside], generator)
+        self.trunk.start(generator)
         for reader in beside:
             reader.start(generator)
         if self.of_mixture:
@@ -107,10 +107,8 @@ class LabelledMixture(LabelModel):
 
     def logits(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         read, beside = x.tensor_split([len(self.reading.owner)], 1)
-        body = self.density.body
-        h = self.head(body.beyond_first(body.first(read) + self.of_beside(beside), generator))
-        found: Tensor = self._log_densities(h) if self.of_mixture else h
-        return found
+        h = self.head(self.trunk(self.density.body.first(read) + self.of_beside(beside), generator))
+        return self._log_densities(h) if self.of_mixture else LARGEST_LOGIT * torch.tanh(h / LARGEST_LOGIT)
 
     def evidence(self, batch: Encoded) -> Tensor:
         """The logits, and behind them what the density's score rests on, shape (n, classes + columns)."""
@@ -127,8 +125,7 @@ class LabelledMixture(LabelModel):
     def _drawn(self, batch: Encoded, generator: Generator) -> Tensor:
         if not self.training:
             return super()._drawn(batch, generator)
-        share = HIDDEN_FROM_STUDENTS if isinstance(batch, Taught) else HIDDEN
-        hidden = torch.rand(len(batch), len(self.density.centre), generator=generator) < share
+        hidden = torch.rand(len(batch), len(self.density.centre), generator=generator) < HIDDEN
         seen = ~hidden.to(batch.codes.device)[:, self.column_of_input]
         return self.logits(self._read(batch, generator) * seen, generator)
 

@@ -48,7 +48,6 @@ class MaskedMixture(ColumnModel):
         components: K.
         targets: Columns to predict, in the order of the chain rule; none: every column given random others.
         standardise: Whether pooling centres and scales each column's surprise; never with targets.
-        dropout: Of the network, for heads beside those of the density; the density itself is learnt without.
         seed: Of the weights, and of the contexts that scoring uses.
 
     Source: Bishop's mixture density network (1994) as in the DMDN paper, equations 1 to 3.
@@ -76,7 +75,6 @@ class MaskedMixture(ColumnModel):
         components: int,
         targets: Sequence[str] = (),
         standardise: bool = True,
-        dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -112,7 +110,7 @@ class MaskedMixture(ColumnModel):
         self.register_buffer("spread", torch.ones(len(encoder.columns), dtype=torch.float64))
 
         with torch.random.fork_rng(devices=[]):
-            self.body = ResidualMLP(len(self.reading.owner), width, depth, dropout)
+            self.body = ResidualMLP(len(self.reading.owner), width, depth)
             self.outcome_head = nn.Linear(width, int(sizes.sum()))
             self.mixture_head = nn.Linear(width, max(1, int(valued.sum())) * 3 * components)
         initialise(self, generator)

@@ -8,9 +8,9 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from unwonted.nets.starting import dropped
+from unwonted.nets.starting import dropped, initialise, initialise_for_relu
 
-__all__ = ["MLPs", "ResidualMLP", "initialise_for_tanh"]
+__all__ = ["MLPs", "ResidualLayers", "ResidualMLP", "initialise_for_tanh"]
 
 
 class Linears(nn.Module):
@@ -66,12 +66,10 @@ class ResidualMLP(nn.Module):
         inputs: Of the first layer.
         width: Of all layers.
         depth: Residual blocks.
-        dropout: Share left out, where there is a generator to draw by, of what each block adds and of the output.
     """
 
-    def __init__(self, inputs: int, width: int, depth: int, dropout: float = 0.0) -> None:
+    def __init__(self, inputs: int, width: int, depth: int) -> None:
         super().__init__()
-        self.dropout = dropout
         self.first = nn.Linear(inputs, width)
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
@@ -82,11 +80,40 @@ class ResidualMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.beyond_first(self.first(x))
 
-    def beyond_first(self, h: Tensor, generator: Generator | None = None) -> Tensor:
-        """The output, from that of the first layer; with a generator after dropout."""
+    def beyond_first(self, h: Tensor) -> Tensor:
+        """The output, from that of the first layer."""
         for block in self.blocks:
-            h = h + dropped(block(h), self.dropout, generator)
-        return dropped(functional.silu(self.last(h)), self.dropout, generator)
+            h = h + block(h)
+        return functional.silu(self.last(h))
+
+
+class ResidualLayers(nn.Module):
+    """`depth` residual layers h ← h + W SiLU(h), then SiLU, and nothing that makes records alike in size.
+
+    Input and output (n, width).
+
+    Args:
+        width: Of all layers.
+        depth: Layers.
+        dropout: Share left out, where there is a generator to draw by, of what each layer adds and of the output.
+    """
+
+    def __init__(self, width: int, depth: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
+
+    def start(self, generator: Generator) -> None:
+        """Draws the weights (see `initialise_for_relu`) and biases."""
+        initialise(self, generator)
+        for layer in self.layers:
+            assert isinstance(layer, nn.Linear)
+            initialise_for_relu([layer], generator)
+
+    def forward(self, h: Tensor, generator: Generator | None = None) -> Tensor:
+        for layer in self.layers:
+            h = h + dropped(layer(functional.silu(h)), self.dropout, generator)
+        return dropped(functional.silu(h), self.dropout, generator)
 
 
 def initialise_for_tanh(network: nn.Module, generator: Generator) -> None:

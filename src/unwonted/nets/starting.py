@@ -1,12 +1,12 @@
 """How networks start and what they draw: every random number from a generator of the caller's."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
 
-__all__ = ["dropped", "initialise", "register_derived"]
+__all__ = ["dropped", "initialise", "initialise_for_relu", "register_derived"]
 
 
 def dropped(x: Tensor, share: float, generator: Generator | None) -> Tensor:
@@ -32,3 +32,14 @@ def initialise(network: nn.Module, generator: Generator) -> None:
                 layer.weight.uniform_(-bound, bound, generator=generator)
                 if layer.bias is not None:
                     layer.bias.uniform_(-bound, bound, generator=generator)
+
+
+def initialise_for_relu(layers: Sequence[nn.Linear], generator: Generator) -> None:
+    """Draws the weights of linear layers whose outputs are added up from N(0, 2/fan_in), of all their inputs together.
+
+    Biases stay. Source: He et al. (2015).
+    """
+    deviation = math.sqrt(2 / sum(layer.in_features for layer in layers))
+    with torch.no_grad():
+        for layer in layers:
+            layer.weight.normal_(0, deviation, generator=generator)
