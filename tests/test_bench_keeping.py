@@ -146,8 +146,10 @@ def test_results_are_json_with_what_is_needed_to_repeat_them(tmp_path: Path) -> 
     assert found["versions"].keys() >= {"python", "torch", "scikit-learn", "pyod"}
     assert found["rows"] == [{"threshold": None}, {"n": 1}]
     assert b'\n  {"n":1}\n' in text
-    results.write(tmp_path / "other.json", {"sections": {"a": []}}, "")
-    assert results.earlier(tmp_path / "other.json") == {"sections": {"a": []}}
+    other = {"sections": {"a": [], "b": [{"n": 1}, {"n": 2}]}}
+    results.write(tmp_path / "other.json", other, "")
+    assert results.earlier(tmp_path / "other.json") == other
+    assert b'\n   {"n":1},\n   {"n":2}\n' in (tmp_path / "other.json").read_bytes()
     assert results.earlier(tmp_path / "none.json") == {"rows": []}
 
 

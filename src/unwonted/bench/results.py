@@ -99,13 +99,22 @@ def added(before: Mapping[str, Any], rows: Sequence[Row], made: Mapping[str, Any
 def write(path: Path, results: Mapping[str, Any], page: str) -> None:
     """Writes results as JSON, infinite thresholds as null, and their page; each whole or not at all.
 
-    The JSON is indented, but for `rows`, of which each has a line.
+    The JSON is indented, but for `rows`, also those of `sections`, of which each has a line.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    head = {key: value for key, value in results.items() if key != "rows"}
-    text = msgspec.json.format(msgspec.json.encode(head), indent=1)
+    head = {key: value for key, value in results.items() if key not in ("rows", "sections")}
+    members = [msgspec.json.format(msgspec.json.encode(head), indent=1)[2:-2]] if head else []
+    if "sections" in results:
+        sections = (_listed(name, rows, b"  ") for name, rows in results["sections"].items())
+        members.append(b' "sections": {\n' + b",\n".join(sections) + b"\n }")
     if "rows" in results:
-        lines = b",\n  ".join(msgspec.json.encode(row) for row in results["rows"])
-        text = text.removesuffix(b"\n}") + b',\n "rows": [\n  ' + lines + b"\n ]\n}"
+        members.append(_listed("rows", results["rows"], b" "))
+    text = b"{\n" + b",\n".join(members) + b"\n}"
     atomic_write(path, text + b"\n")
     atomic_write(path.with_suffix(".md"), page.encode())
+
+
+def _listed(name: str, rows: Sequence[Row], margin: bytes) -> bytes:
+    """A list under a name as JSON, a line for each row."""
+    lines = b",\n".join(margin + b" " + msgspec.json.encode(row) for row in rows)
+    return margin + msgspec.json.encode(name) + b": [\n" + lines + b"\n" + margin + b"]"
