@@ -19,7 +19,7 @@ from unwonted.explain import Expected
 from unwonted.metrics import evaluate, normal_mask
 from unwonted.report import build_report, write_report
 from unwonted.report.curves import curve
-from unwonted.report.findings import bars
+from unwonted.report.findings import _pairs, bars
 from unwonted.report.scores import histogram, training
 
 NORMAL, _ = office_table(600, seed=1)
@@ -346,3 +346,11 @@ def test_boundless_scores_are_shown_and_drawn(detector, monkeypatch):
     text = Page(page).text
     assert "The strangest record scores ∞" in text
     assert "+1 × 10^15" in text
+
+
+def test_what_is_equal_is_no_difference_to_the_nearest_record_however_it_is_written() -> None:
+    record = {"remote": 0, "admin": True, "bytes": 1200, "files": 3, "host": "ws-1"}
+    nearest = {"remote": "false", "admin": "true", "bytes": "1,200", "files": "4", "host": "ws-1"}
+    pairs = _pairs(record, nearest, list(record), set())
+    assert {pair.column: pair.differs for pair in pairs} == dict.fromkeys(record, False) | {"files": True}
+    assert _pairs({"remote": 1}, {"remote": "false"}, ["remote"], set())[0].usual == "0"

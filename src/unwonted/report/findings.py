@@ -214,6 +214,8 @@ def _alike(value: object, text: str) -> str:
     if isinstance(value, bool):
         return text.lower()
     if isinstance(value, int | float):
+        if text in ("true", "false"):  # a column of 0 and 1 is read as booleans
+            return "1" if text == "true" else "0"
         try:
             return number(float(text.replace(",", "")))
         except ValueError:
