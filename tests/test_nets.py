@@ -15,6 +15,7 @@ from unwonted.nets import (
     ResNet1D,
     TemporalCNN,
     TransformerEncoder,
+    bounded,
     dropped,
     initialise,
     initialise_for_relu,
@@ -160,6 +161,14 @@ def test_dropout_keeps_the_mean_and_does_nothing_without_a_generator() -> None:
     network = ResidualLayers(8, 1, dropout=0.5)
     assert torch.equal(network(torch.ones(2, 8)), network(torch.ones(2, 8)))
     assert (network(torch.ones(2, 8), Generator().manual_seed(0)) == 0).any()
+
+
+def test_bounded_numbers_keep_their_order_and_small_ones_their_size() -> None:
+    x = torch.linspace(-40, 40, 401, dtype=torch.float64)
+    found = bounded(x, 5.0)
+    assert (found.diff() > 0).all()
+    assert found.abs().max() < 5
+    assert bounded(torch.tensor(0.1), 5.0).item() == pytest.approx(0.1, rel=1e-3)
 
 
 def test_layers_that_are_added_up_start_with_the_variance_of_all_their_inputs() -> None:

@@ -13,12 +13,12 @@ from unwonted.bench.results import command, environment, write
 from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.bench.teaching import Lesson, Trial
+from unwonted.models.dmdn_classifier import RATE
 from unwonted.optim import OPTIMISERS
 
 __all__ = ["page", "run"]
 
 FACTORS = (0.3, 1.0, 3.0)
-BASE = 1e-3
 NEAR = 0.01
 
 
@@ -41,7 +41,7 @@ def run(
     """
     kept, load = Kept(out), lessons.small if quick else lessons.unsw
     work = [
-        Trial(shown, load, _with(name, BASE * OPTIMISERS[name].scale * factor), 0)
+        Trial(shown, load, _with(name, RATE * OPTIMISERS[name].scale * factor), 0)
         for shown, name in learners.OPTIMISERS.items()
         for factor in (FACTORS[1:2] if quick else FACTORS)
     ]

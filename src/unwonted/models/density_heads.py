@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from unwonted.density import mixture_log_density, mixture_log_mass, wrapped_mixture_log_density
 from unwonted.encode import Encoded
-from unwonted.nets import register_derived
+from unwonted.nets import bounded, register_derived
 from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart, Part
 
 __all__ = ["DensityHeads"]
@@ -115,7 +115,7 @@ class DensityHeads(nn.Module):
             rows = self._outcome_rows(asked)
             logits = functional.linear(h, head.weight[rows], head.bias[rows])
         sizes = self.sizes[asked]
-        return LARGEST_LOGIT * torch.tanh(logits / LARGEST_LOGIT), sizes.cumsum(0) - sizes
+        return bounded(logits, LARGEST_LOGIT), sizes.cumsum(0) - sizes
 
     def mixtures(self, h: Tensor, asked: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log weights, means and scales of the asked parts' mixtures, each (n, asked, K)."""

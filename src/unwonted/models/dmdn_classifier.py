@@ -17,7 +17,7 @@ from unwonted.models.labelled_mixture import HEADS, LabelledMixture
 from unwonted.schema import Overrides
 from unwonted.train import Learn, Plan, Progress, steps_for
 
-__all__ = ["DMDNClassifier"]
+__all__ = ["RATE", "DMDNClassifier"]
 
 Floats = NDArray[np.float64]
 

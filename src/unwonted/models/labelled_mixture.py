@@ -16,7 +16,7 @@ from unwonted.models.label_model import LabelModel
 from unwonted.models.masked_mixture import MaskedMixture
 from unwonted.models.periodic import PeriodicNumbers
 from unwonted.models.values import FrequentValues
-from unwonted.nets import ResidualLayers, initialise, initialise_for_relu
+from unwonted.nets import ResidualLayers, bounded, initialise, initialise_for_relu
 
 __all__ = ["HEADS", "LabelledMixture"]
 
@@ -108,7 +108,7 @@ class LabelledMixture(LabelModel):
     def logits(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         read, beside = x.tensor_split([len(self.reading.owner)], 1)
         h = self.head(self.trunk(self.density.body.first(read) + self.of_beside(beside), generator))
-        return self._log_densities(h) if self.of_mixture else LARGEST_LOGIT * torch.tanh(h / LARGEST_LOGIT)
+        return self._log_densities(h) if self.of_mixture else bounded(h, LARGEST_LOGIT)
 
     def evidence(self, batch: Encoded) -> Tensor:
         """The logits, and behind them what the density's score rests on, shape (n, classes + columns)."""

@@ -1,6 +1,6 @@
 """The networks, and how they start."""
 
-from unwonted.nets.dense import MLPs, ResidualLayers, ResidualMLP, initialise_for_tanh
+from unwonted.nets.dense import MLPs, ResidualLayers, ResidualMLP, bounded, initialise_for_tanh
 from unwonted.nets.recurrent import AttentiveGRU
 from unwonted.nets.resnet import ResNet1D
 from unwonted.nets.starting import dropped, initialise, initialise_for_relu, register_derived
@@ -17,6 +17,7 @@ __all__ = [
     "ResidualMLP",
     "TemporalCNN",
     "TransformerEncoder",
+    "bounded",
     "dropped",
     "initialise",
     "initialise_for_relu",

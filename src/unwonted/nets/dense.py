@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from unwonted.nets.starting import dropped, initialise, initialise_for_relu
 
-__all__ = ["MLPs", "ResidualLayers", "ResidualMLP", "initialise_for_tanh"]
+__all__ = ["MLPs", "ResidualLayers", "ResidualMLP", "bounded", "initialise_for_tanh"]
 
 
 class Linears(nn.Module):
@@ -114,6 +114,11 @@ class ResidualLayers(nn.Module):
         for layer in self.layers:
             h = h + dropped(layer(functional.silu(h)), self.dropout, generator)
         return dropped(functional.silu(h), self.dropout, generator)
+
+
+def bounded(x: Tensor, largest: float) -> Tensor:
+    """x held smoothly within ±largest, in order, and nearly as it is about 0: largest · tanh(x/largest)."""
+    return largest * torch.tanh(x / largest)
 
 
 def initialise_for_tanh(network: nn.Module, generator: Generator) -> None:
