@@ -83,7 +83,7 @@ def test_resolution_has_a_floor_so_that_no_likelihood_is_unbounded() -> None:
 def test_units_change_nothing_that_a_model_sees(factor: float) -> None:
     rng = np.random.default_rng(1)
     heavy = rng.lognormal(5, 3, 500)
-    for x in (normal(), rng.poisson(1, 500).astype(float), heavy, np.round(heavy)):
+    for x in (normal(), rng.poisson(1, 500).astype(float), heavy, np.round(heavy, 1)):
         x = np.append(x, [math.nan, math.inf])
         one, other = NumericPart.fit("x", x), NumericPart.fit("x", x * factor)
         assert one.codes(x).tolist() == other.codes(x * factor).tolist()
@@ -91,6 +91,19 @@ def test_units_change_nothing_that_a_model_sees(factor: float) -> None:
             np.testing.assert_allclose(
                 getattr(other, method)(x * factor), getattr(one, method)(x), rtol=1e-6, atol=1e-9
             )
+
+
+def test_counts_differ_by_their_ratios_from_one_on_and_other_whole_numbers_do_not() -> None:
+    rng = np.random.default_rng(1)
+    counts = np.round(rng.lognormal(1, 2, 2000))
+    part = NumericPart.fit("packets", np.append(counts, math.nan))
+    one, ten, hundred, thousand = np.diff(part.scaled(np.array([0.0, 1.0, 10.0, 100.0, 1000.0])))
+    assert ten == pytest.approx(hundred, rel=0.1)
+    assert hundred == pytest.approx(thousand, rel=0.01)
+    assert 0.2 * ten < one < ten
+    assert NumericPart.fit("place", rng.integers(0, 101, 2000).astype(float)).scale > 20
+    for no_counts in (counts - 1, counts + 0.5):  # below zero, or not whole
+        assert NumericPart.fit("x", no_counts).scale > 2 * part.scale
 
 
 @settings(max_examples=200, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from unwonted import DataError
-from unwonted.bench import learners, searching
+from unwonted.bench import learners, searching, teaching
 from unwonted.bench.keeping import Kept
 from unwonted.bench.learners import Learner
 from unwonted.bench.teaching import Lesson, Trial, best_threshold, teach
@@ -118,6 +118,15 @@ def test_the_search_takes_the_setting_with_the_most_likely_labels(tmp_path: Path
     assert nats[1] < min(nats[0], nats[2])
     assert len({Kept(tmp_path).key(trial, 1) for trial in work}) == 3  # none is taken for another
     assert len(searching.SETTINGS) == 4
+
+
+def test_all_training_records_that_do_not_teach_a_trial_judge_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    for most in (teaching.TRIAL_ROWS, 50):
+        monkeypatch.setattr(teaching, "TRIAL_ROWS", most)
+        row = Trial("trial", tiny, line, 0).perform()
+        sizes.append((row["n_train"], row["n_test"]))
+    assert sizes == [(100, 100), (50, 150)]
 
 
 def test_few_labels_leave_every_record_and_some_of_each_class() -> None:

@@ -13,7 +13,6 @@ from unwonted.bench.teaching import LoadLabelled, Trial
 __all__ = ["SETTINGS", "best", "search"]
 
 SETTINGS = [{"learning_rate": rate, "dropout": dropout} for rate in (1e-3, 4e-3) for dropout in (0.1, 0.3)]
-QUICK_ROWS = 500
 
 
 def search(
@@ -26,14 +25,10 @@ def search(
         load: The problem; seed 0 of its training records is used.
         kept: Rows of earlier runs.
         progress: Called after each trial.
-        quick: One setting on few records.
+        quick: One setting.
     """
     settings = SETTINGS[:1] if quick else SETTINGS
-    work = [
-        Trial("trial", load, network.at(**each), 0, *([QUICK_ROWS] if quick else []))
-        for network in networks
-        for each in settings
-    ]
+    work = [Trial("trial", load, network.at(**each), 0) for network in networks for each in settings]
     rows = run_jobs(work, workers=2, threads=1, kept=kept, progress=progress)
     tried = tables.by_method(rows)
     found = {

@@ -161,7 +161,7 @@ _UNLABELLED = (
 )
 _SEARCH = (
     "Each network tried the same four settings on 6,800 training records of seed 0, judged by the log-likelihood of "
-    "1,200 others of them; no test record was touched. The best, in bold, was taken in all sections."
+    "the labels of all others of them; no test record was touched. The best, in bold, was taken in all sections."
 )
 
 

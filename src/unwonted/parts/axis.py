@@ -12,6 +12,8 @@ __all__ = ["FINEST", "bend", "least_and_range", "moments", "normal_scores"]
 LINEAR_SHARE = 10.0
 MOST_SPREADS = 3.0
 FAR_FROM_ZERO = 100.0
+MANY_TIMES = 5.0
+LARGEST_COUNT = 2.0**53  # beyond it every float64 is a whole number
 FINEST = 1e-6
 NEAREST_RANK = 0.002
 
@@ -34,7 +36,14 @@ def bend(x: Floats) -> tuple[float, float]:
     spread = next((spread for spread in candidates if np.isfinite(spread) and spread > least), None)
     if spread is None:
         return centre, reach or 1.0
-    return centre, max(spread, min(reach / LINEAR_SHARE, spread * MOST_SPREADS))
+    scale = max(spread, min(reach / LINEAR_SHARE, spread * MOST_SPREADS))
+    return (0.0, min(scale, 1.0)) if _are_counts(x, median) else (centre, scale)
+
+
+def _are_counts(x: Floats, median: float) -> bool:
+    """Whether these are whole numbers from zero on, one in a thousand of which is many times the median."""
+    whole = bool(x.min() >= 0 and x.max() <= LARGEST_COUNT and (x == np.round(x)).all())
+    return whole and float(np.percentile(x, 99.9)) > MANY_TIMES * max(median, 1.0)
 
 
 def least_and_range(x: Floats) -> tuple[float, float]:

@@ -21,6 +21,8 @@ class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
 
     Amounts and counts are told apart by their ratios: the centre is zero, unless zero lies far from all values. The
     scale is a tenth of what all but one value in a thousand stay below, but from one to three times the robust spread.
+    Counts (whole numbers from zero on, one in a thousand of them over five times the median) have a unit of their own:
+    their scale is one at most, so that 2 and 20 are as far apart as 20 and 200.
     A `linear` axis is (x − min)/(max − min) instead.
 
     Values that stand out by their frequency (zeros, codes) are atoms, outcomes of their own. A column that has
