@@ -132,6 +132,15 @@ def test_every_class_is_shared_out_and_calibration_takes_from_the_normal_ones_al
     assert {int((labels[fold] == 1).sum()) for fold in folded} <= {7, 8, 9}
 
 
+def test_of_many_labelled_records_two_thousand_validate_and_of_unlabelled_ones_a_tenth() -> None:
+    table = pa.table({"x": np.random.default_rng(0).normal(size=80_000)})
+    labels = np.repeat([0, 1, -1], [30_000, 10_000, 40_000])
+    split = split_rows(table, np.random.default_rng(0), labels, labels == 0)
+    assert np.bincount(labels[split.validation] + 1).tolist() == [4000, 1500, 500]
+    assert np.bincount(labels[split.calibration] + 1).tolist() == [0, 4500]
+    assert sum(map(len, parts(split))) == 80_000
+
+
 def test_equal_records_of_two_classes_stay_together() -> None:
     table = pa.table({"x": np.repeat(np.arange(100), 2).astype(float)})
     labels = np.tile([0, 1], 100)

@@ -13,6 +13,7 @@ from unwonted.arrays import Arrays
 __all__ = ["Split", "fingerprints", "folds", "split_rows"]
 
 VALIDATION_SHARE, VALIDATION_MOST = 0.10, 10_000
+VALIDATION_LABELS = 2_000  # at most: more of them teach better than they judge
 CALIBRATION_SHARE, CALIBRATION_MOST = 0.15, 20_000
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
@@ -55,12 +56,17 @@ def split_rows(
     """Train, validation and calibration rows; equal records fall into the same part.
 
     Where a few records make up most of the table, no such parts exist: what a part then lacks of half its size is
-    filled with single rows. With strata, a number for each row, each of them is shared out in this way; equal records
-    count to the highest of theirs. Strata without a calibrating row have no calibration part.
+    filled with single rows. With strata, a number for each row (below zero where nothing is known of it), each of them
+    is shared out in this way; equal records count to the highest of theirs. Of those known, fewer are for validation.
+    Strata without a calibrating row have no calibration part.
     """
     groups = _groups(table, rng)
     if strata is not None:
-        splits = [_parts(of_one, rng, 0, calibrating) for of_one in _by_stratum(groups, strata)]
+        of_known = min(VALIDATION_SHARE, VALIDATION_LABELS / max(1, int((strata >= 0).sum())))
+        splits = [
+            _parts(of_one, rng, 0, of_known if stratum >= 0 else VALIDATION_SHARE, calibrating)
+            for stratum, of_one in _by_stratum(groups, strata).items()
+        ]
         found = [[getattr(split, part) for split in splits] for part in ("train", "validation", "calibration")]
         parts = [np.sort(np.concatenate(rows)) for rows in found]
         if all(map(len, parts)):
@@ -68,23 +74,27 @@ def split_rows(
     return _parts(groups, rng, 1)
 
 
-def _by_stratum(groups: list[Rows], strata: Rows) -> list[list[Rows]]:
-    """The groups of each stratum; a group belongs to the highest of its rows."""
+def _by_stratum(groups: list[Rows], strata: Rows) -> dict[int, list[Rows]]:
+    """The groups of each stratum, in order; a group belongs to the highest of its rows."""
     found: dict[int, list[Rows]] = {}
     for rows in groups:
         found.setdefault(int(strata[rows].max()), []).append(rows)
-    return [found[stratum] for stratum in sorted(found)]
+    return dict(sorted(found.items()))
 
 
 def _parts(
-    groups: list[Rows], rng: np.random.Generator, least: int, calibrating: NDArray[np.bool_] | None = None
+    groups: list[Rows],
+    rng: np.random.Generator,
+    least: int,
+    validating: float = VALIDATION_SHARE,
+    calibrating: NDArray[np.bool_] | None = None,
 ) -> Split:
-    """Shares out groups of rows; each part gets so many at least."""
+    """Shares out groups of rows; each part gets so many at least, and validation such a share."""
     n = sum(map(len, groups))
     share = CALIBRATION_SHARE if calibrating is None or any(calibrating[rows].any() for rows in groups) else 0.0
     sizes = [
         min(CALIBRATION_MOST, max(least, round(share * n))),
-        min(VALIDATION_MOST, max(least, round(VALIDATION_SHARE * n))),
+        min(VALIDATION_MOST, max(least, round(validating * n))),
     ]
     room = list(sizes)
     parts: list[list[Rows]] = [[], [], []]
@@ -109,7 +119,7 @@ def folds(table: pa.Table | Arrays, count: int, rng: np.random.Generator, strata
     groups = _groups(table, rng)
     if len(groups) < count:
         groups = list(rng.permutation(table.num_rows).reshape(-1, 1))
-    for rows in groups if strata is None else itertools.chain(*_by_stratum(groups, strata)):
+    for rows in groups if strata is None else itertools.chain(*_by_stratum(groups, strata).values()):
         min(folded, key=lambda fold: sum(map(len, fold))).append(rows)
     return [np.sort(np.concatenate(fold)) for fold in folded]
 

@@ -55,7 +55,7 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Trial(Lesson):
-    """The same on `TRIAL_ROWS` of the training records, or half of them, judged by the others: to choose settings by."""
+    """The same on 6,800 of the training records, or half of them, judged by the others: to choose settings by."""
 
     @property
     def what(self) -> str:
