@@ -83,7 +83,8 @@ def test_resolution_has_a_floor_so_that_no_likelihood_is_unbounded() -> None:
 def test_units_change_nothing_that_a_model_sees(factor: float) -> None:
     rng = np.random.default_rng(1)
     heavy = rng.lognormal(5, 3, 500)
-    for x in (normal(), rng.poisson(1, 500).astype(float), heavy, np.round(heavy, 1)):
+    counts = [rng.poisson(1, 500).astype(float), np.round(heavy)]  # as long as they are whole, and told apart
+    for x in [normal(), heavy, np.round(heavy, 1), *(counts if factor == 1e6 else [])]:
         x = np.append(x, [math.nan, math.inf])
         one, other = NumericPart.fit("x", x), NumericPart.fit("x", x * factor)
         assert one.codes(x).tolist() == other.codes(x * factor).tolist()
@@ -102,8 +103,11 @@ def test_counts_differ_by_their_ratios_from_one_on_and_other_whole_numbers_do_no
     assert hundred == pytest.approx(thousand, rel=0.01)
     assert 0.2 * ten < one < ten
     assert NumericPart.fit("place", rng.integers(0, 101, 2000).astype(float)).scale > 20
+    pixels = np.where(rng.random(2000) < 0.6, 0.0, rng.integers(1, 17, 2000))
+    assert NumericPart.fit("grey", pixels).scale > 2
     for no_counts in (counts - 1, counts + 0.5):  # below zero, or not whole
-        assert NumericPart.fit("x", no_counts).scale > 2 * part.scale
+        assert NumericPart.fit("x", no_counts).scale > 2
+    assert NumericPart.fit("packets", counts, "bent").scale > 2
 
 
 @settings(max_examples=200, deadline=None)

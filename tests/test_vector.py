@@ -9,12 +9,13 @@ import torch
 from unwonted.checks import ordinary_records
 from unwonted.encode import Encoder
 from unwonted.models.vector import Vector
+from unwonted.parts import Axis
 from unwonted.schema import Schema
 
 
-def read(train: pa.Table, new: pa.Table, linear: bool = False) -> tuple[Vector, torch.Tensor]:
+def read(train: pa.Table, new: pa.Table, axis: Axis = "counting") -> tuple[Vector, torch.Tensor]:
     schema = Schema.infer(train)
-    encoder = Encoder.fit(schema.select(train)[0], schema, linear)
+    encoder = Encoder.fit(schema.select(train)[0], schema, axis)
     vector = Vector(encoder)
     return vector, vector(encoder.transform(schema.select(new)[0]))
 
@@ -22,7 +23,7 @@ def read(train: pa.Table, new: pa.Table, linear: bool = False) -> tuple[Vector, 
 def test_numbers_categories_and_times_each_have_their_place() -> None:
     rng = np.random.default_rng(0)
     train = pa.table({"n": rng.normal(size=50), "c": rng.choice(["a", "b"], 50)})
-    vector, x = read(train, pa.table({"n": [0.5, None, math.inf], "c": ["b", "a", "never seen"]}), linear=True)
+    vector, x = read(train, pa.table({"n": [0.5, None, math.inf], "c": ["b", "a", "never seen"]}), axis="linear")
     assert vector.owner.tolist() == [0, 1, 1, 1]
     assert vector.numeric.tolist() == [True, False, False, False]
     assert x[:, 1:].tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1]]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from unwonted.batch import Batch
-from unwonted.parts import INFINITE, CategoricalPart, CyclicPart, NumericPart, Part
+from unwonted.parts import INFINITE, Axis, CategoricalPart, CyclicPart, NumericPart, Part
 from unwonted.schema import Kind, Schema
 
 __all__ = ["Encoded", "Encoder"]
@@ -50,16 +50,17 @@ class Encoder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="tabl
     parts: tuple[Part, ...]
 
     @classmethod
-    def fit(cls, table: pa.Table, schema: Schema, linear: bool = False) -> "Encoder":
+    def fit(cls, table: pa.Table, schema: Schema, axis: Axis = "counting") -> "Encoder":
         """Fits the parts of the schema's features on selected records (see `Schema.select`).
 
-        Numbers get a bent axis, or with `linear` the plain one from 0, the least of the records, to 1, the largest.
+        Numbers get such an axis: bent, with a unit of its own for counts ("counting") or without ("bent"), or from 0,
+        the least of the records, to 1, the largest ("linear").
         """
         parts: list[Part] = []
         for column in schema.features:
             data = table.column(column.name)
             if column.kind is Kind.NUMERIC:
-                parts.append(NumericPart.fit(column.name, _numbers(data), linear))
+                parts.append(NumericPart.fit(column.name, _numbers(data), axis))
             elif column.kind is Kind.DATETIME:
                 parts.append(CyclicPart.fit(column.name, _hours(data), "hour of day", _HOURS_A_DAY))
                 parts.append(CategoricalPart.fit(column.name, _weekdays(data), "day of week"))

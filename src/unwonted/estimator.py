@@ -27,6 +27,7 @@ from unwonted.explain import Explanation
 from unwonted.fitting import SMALL, Fitting
 from unwonted.labels import Labels
 from unwonted.models.base import ColumnModel, Model, in_padded_chunks
+from unwonted.parts import Axis
 from unwonted.schema import Overrides, Schema
 from unwonted.sources import as_table
 from unwonted.train import Learn, Plan, Progress
@@ -44,7 +45,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
     """Learns from records; scores a record by how improbable it is that it is a normal one.
 
     A subclass says which model to build (`_model`) and how long to train it (`_plan`), and whether it wants numbers on
-    a linear axis (`_linear_axis`) or takes sequences and images too (`takes_arrays`); all else is here.
+    another axis (`_axis`) or takes sequences and images too (`takes_arrays`); all else is here.
 
     Args:
         alert_rate: Share of normal records that may become alerts; moving it later moves the threshold alone.
@@ -115,9 +116,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """Columns whose density is wanted given the others; none means all."""
         return ()
 
-    def _linear_axis(self) -> bool:
-        """Whether numbers are scaled from 0 to 1 over their range, in place of the bent axis."""
-        return False
+    def _axis(self) -> Axis:
+        """How numbers are scaled."""
+        return "counting"
 
     def _learn(self, data: Any, labels: Labels | None = None) -> Self:
         """Fits to a table, or sequences or images, and to labels where there are any."""
@@ -273,7 +274,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         """Fits the encoder of selected training records."""
         if isinstance(records, Arrays):
             return ArrayEncoder.fit(records)
-        return Encoder.fit(records, schema, linear=self._linear_axis())
+        return Encoder.fit(records, schema, self._axis())
 
     def _data(self, X: Any, reset: bool = False) -> pa.Table | Arrays:
         """X as sequences or images, if it is such and the model takes them, else as a table."""

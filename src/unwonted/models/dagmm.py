@@ -10,6 +10,7 @@ from unwonted.encode import Encoder
 from unwonted.errors import DataError, check_choice
 from unwonted.models.gaussian_autoencoder import FEATURES, VARIANTS, GaussianAutoencoder
 from unwonted.models.vector import Vector
+from unwonted.parts import Axis
 from unwonted.schema import Overrides
 from unwonted.train import Plan, Progress, steps_for
 
@@ -130,8 +131,8 @@ class DAGMM(Detector):
         self.networks = networks
         self.floor = floor
 
-    def _linear_axis(self) -> bool:
-        return self.preset is not None
+    def _axis(self) -> Axis:
+        return super()._axis() if self.preset is None else "linear"
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> GaussianAutoencoder:
         features = self.features or (CENTRED if self.preset is None else PAPERS)
@@ -155,7 +156,7 @@ class DAGMM(Detector):
             features=features,
             variant=self.variant,
             floor=self.floor,
-            bounded=self._linear_axis(),
+            bounded=self.preset is not None,
             seed=seed,
         )
 

@@ -1,25 +1,32 @@
 """The axis of a number: where it has its centre, how it bends, and how the training values lie on it."""
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unwonted.parts.outcomes import INFINITE, Floats
 
-__all__ = ["FINEST", "bend", "least_and_range", "moments", "normal_scores"]
+__all__ = ["FINEST", "Axis", "bend", "least_and_range", "moments", "normal_scores"]
 
 LINEAR_SHARE = 10.0
 MOST_SPREADS = 3.0
 FAR_FROM_ZERO = 100.0
-MANY_TIMES = 5.0
+MANY_TIMES = 3.0
 LARGEST_COUNT = 2.0**53  # beyond it every float64 is a whole number
 FINEST = 1e-6
 NEAREST_RANK = 0.002
 
+Axis = Literal["counting", "bent", "linear"]
+"""How numbers are scaled: on a bent axis where counts have a unit of their own, or have none; from least to largest."""
 
-def bend(x: Floats) -> tuple[float, float]:
-    """Where the axis of a number has its centre, and from how far off on it is logarithmic."""
+
+def bend(x: Floats, counting: bool) -> tuple[float, float]:
+    """Where the axis of a number has its centre, and from how far off on it is logarithmic.
+
+    With `counting` it is for counts at most their least above zero.
+    """
     if not len(x):
         return 0.0, 1.0
     p10, p25, median, p75, p90 = np.percentile(x, [10, 25, 50, 75, 90]).tolist()
@@ -37,13 +44,13 @@ def bend(x: Floats) -> tuple[float, float]:
     if spread is None:
         return centre, reach or 1.0
     scale = max(spread, min(reach / LINEAR_SHARE, spread * MOST_SPREADS))
-    return (0.0, min(scale, 1.0)) if _are_counts(x, median) else (centre, scale)
+    return (0.0, min(scale, float(x[x > 0].min()))) if counting and _are_counts(x) else (centre, scale)
 
 
-def _are_counts(x: Floats, median: float) -> bool:
-    """Whether these are whole numbers from zero on, one in a thousand of which is many times the median."""
-    whole = bool(x.min() >= 0 and x.max() <= LARGEST_COUNT and (x == np.round(x)).all())
-    return whole and float(np.percentile(x, 99.9)) > MANY_TIMES * max(median, 1.0)
+def _are_counts(x: Floats) -> bool:
+    """Whether these are whole numbers from zero on, one in a thousand many times the median of those above zero."""
+    whole = bool(x.min() >= 0 and 0 < x.max() <= LARGEST_COUNT and (x == np.round(x)).all())
+    return whole and float(np.percentile(x, 99.9)) > MANY_TIMES * float(np.median(x[x > 0]))
 
 
 def least_and_range(x: Floats) -> tuple[float, float]:

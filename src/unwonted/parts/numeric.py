@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from unwonted.parts.axis import FINEST, bend, least_and_range, moments, normal_scores
+from unwonted.parts.axis import FINEST, Axis, bend, least_and_range, moments, normal_scores
 from unwonted.parts.outcomes import INFINITE, NOVEL, VALUE, Codes, Floats, gap_novelty
 
 __all__ = ["NumericPart"]
@@ -21,9 +21,10 @@ class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
 
     Amounts and counts are told apart by their ratios: the centre is zero, unless zero lies far from all values. The
     scale is a tenth of what all but one value in a thousand stay below, but from one to three times the robust spread.
-    Counts (whole numbers from zero on, one in a thousand of them over five times the median) have a unit of their own:
-    their scale is one at most, so that 2 and 20 are as far apart as 20 and 200.
-    A `linear` axis is (x − min)/(max − min) instead.
+    On a "counting" axis counts (whole numbers from zero on, one in a thousand over three times the median of those
+    above zero) have a unit of their own: their scale is at most the least of these, mostly one, so that 2 and 20 are as
+    far apart as 20 and 200.
+    A "linear" axis is (x − min)/(max − min) instead.
 
     Values that stand out by their frequency (zeros, codes) are atoms, outcomes of their own. A column that has
     any, or in which most values repeat, is wholly mass: each value stands for a bin as wide as the column's
@@ -69,12 +70,13 @@ class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
         return self.column
 
     @classmethod
-    def fit(cls, column: str, x: Floats, linear: bool = False) -> "NumericPart":
+    def fit(cls, column: str, x: Floats, axis: Axis = "counting") -> "NumericPart":
+        linear = axis == "linear"
         known = x[~np.isnan(x)]
         values, counts = np.unique(known, return_counts=True)
         finite = np.abs(values) < INFINITE
         numbers, sizes = values[finite], counts[finite]
-        centre, scale = least_and_range(numbers) if linear else bend(np.repeat(numbers, sizes))
+        centre, scale = least_and_range(numbers) if linear else bend(np.repeat(numbers, sizes), axis == "counting")
         raw = cls(
             column, centre, scale, 0.0, 1.0, -1.0, 1.0, 0.0, (),
             bool(np.isnan(x).any()), gap_novelty(x), (), (), linear,
