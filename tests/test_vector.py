@@ -42,12 +42,13 @@ def test_a_gap_that_training_knows_is_an_outcome_of_its_own() -> None:
 
 def test_every_training_record_is_read_within_range() -> None:
     records = ordinary_records(200, seed=0)
-    for linear in (False, True):
-        vector, x = read(records, records, linear)
+    axes: list[Axis] = ["counting", "bent", "linear"]
+    for axis in axes:
+        vector, x = read(records, records, axis)
         assert x.shape == (200, len(vector.owner))
         assert torch.isfinite(x).all()
         assert x.abs().max() < 10
-        if linear:
+        if axis == "linear":
             numbers = x[:, vector.numeric]
             assert numbers.min() == 0
             assert numbers.max() == 1
