@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from unwonted.bench import curves, drawing, optimizers, searching, table1
+from unwonted.bench import curves, drawing, optimizers, searching, table1_page
 from unwonted.bench.published import DMDN_TABLE_1
 from unwonted.bench.sections import joined
 from unwonted.bench.teaching import Lesson
@@ -48,12 +48,13 @@ def test_the_table_stands_beside_the_papers_figures_and_every_threshold_is_named
     rows = [row("DMDN", 0, 0.97), row("DMDN", 1, 0.99), row("XGBoost", 0, 0.98), row("XGBoost", 1, 0.98)]
     trials = [{**row("DMDN", 0, 0.9), "nats": 0.2}, {**row("DMDN", 0, 0.9), "nats": 0.1, "settings": {"dropout": 0.3}}]
     results = {**MADE, "sections": {"random": rows}, "made_by": {"random": MADE}, "trials": trials}
-    page = table1.page(results)
+    page = table1_page.page(results)
     assert "| DMDN | 2 | 0.9800 ± 0.0141 | 0.9900 ± 0.0000 |" in page
     assert "*96.8* | *95.4* | *94.9*" in page
     assert "| XGBoost | 2 | 0.9800 ± 0.0000 | 0.9900 ± 0.0000 | 0.9700 ± 0.0000 | – | – | – |" in page
     assert "DMDN, validation" in page
     assert "**DMDN, dropout 0.3**" in page
+    assert "Rows of an earlier search, to be run anew: UNSW-NB15, random split: DMDN with learning_rate 0.004." in page
     assert "0.750 | 0.500" in page
     assert "unwonted bench table1 --seeds 2" in page
     assert set(DMDN_TABLE_1) >= {"DMDN", "ResNet1D"}

@@ -9,7 +9,7 @@ from unwonted.bench.keeping import Kept
 from unwonted.bench.results import command, environment, write
 from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
-from unwonted.bench.table1 import HEADINGS
+from unwonted.bench.table1_page import HEADINGS
 from unwonted.bench.teaching import Lesson
 
 __all__ = ["page", "run"]
