@@ -107,12 +107,17 @@ def check_few_records(subject: Subject) -> None:
 
 
 def check_units(subject: Subject) -> None:
-    """Columns in units a million times smaller or larger leave the ranking as it is."""
+    """Columns in units a million times smaller or larger leave the ranking as it is.
+
+    Whole numbers may be counts, which millionths are not: they are only made larger.
+    """
     numbers = [field.name for field in subject.records.schema if pa.types.is_floating(field.type)]
 
     def changed(records: pa.Table) -> pa.Table:
         for i, name in enumerate(numbers):
-            column = records[name].to_numpy() * (1e6 if i % 2 else 1e-6)
+            known = subject.records[name].drop_null().to_numpy()
+            whole = (known == np.round(known)).all()
+            column = records[name].to_numpy() * (1e6 if whole or i % 2 else 1e-6)
             records = records.set_column(records.column_names.index(name), name, pa.array(column, from_pandas=True))
         return records
 
