@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from unwonted.parts import NOVEL, CategoricalPart, CyclicPart, NumericPart
+from unwonted.parts import NOVEL, Axis, CategoricalPart, CyclicPart, NumericPart
 
 _NUMBERS = arrays(np.float64, st.integers(2, 60), elements=st.floats(-1e9, 1e9) | st.integers(-3, 3).map(float))
 
@@ -84,9 +84,11 @@ def test_units_change_nothing_that_a_model_sees(factor: float) -> None:
     rng = np.random.default_rng(1)
     heavy = rng.lognormal(5, 3, 500)
     counts = [rng.poisson(1, 500).astype(float), np.round(heavy)]  # as long as they are whole, and told apart
-    for x in [normal(), heavy, np.round(heavy, 1), *(counts if factor == 1e6 else [])]:
+    tried: list[tuple[np.ndarray, Axis]] = [(x, "bent") for x in (normal(), heavy, *counts)]
+    tried += [(x, "counting") for x in (normal(), heavy, np.round(heavy, 1), *(counts if factor == 1e6 else []))]
+    for x, axis in tried:
         x = np.append(x, [math.nan, math.inf])
-        one, other = NumericPart.fit("x", x), NumericPart.fit("x", x * factor)
+        one, other = NumericPart.fit("x", x, axis), NumericPart.fit("x", x * factor, axis)
         assert one.codes(x).tolist() == other.codes(x * factor).tolist()
         for method in ("scaled", "widths", "features"):
             np.testing.assert_allclose(
@@ -94,7 +96,7 @@ def test_units_change_nothing_that_a_model_sees(factor: float) -> None:
             )
 
 
-def test_counts_differ_by_their_ratios_from_one_on_and_other_whole_numbers_do_not() -> None:
+def test_counts_differ_by_their_ratios_from_their_least_on_and_other_whole_numbers_do_not() -> None:
     rng = np.random.default_rng(1)
     counts = np.round(rng.lognormal(1, 2, 2000))
     part = NumericPart.fit("packets", np.append(counts, math.nan))

@@ -153,7 +153,7 @@ def test_held_out_records_come_from_training_alone_and_unlabelled_ones_stay() ->
     assert (part.labels == UNKNOWN).sum() == (data.labels == UNKNOWN).sum()
     assert set(part.test["sent"].to_pylist()) <= set(data.train["sent"].to_pylist())
     assert some_rows(tiny(0), 50, 0).train.num_rows == 50
-    few = some_rows(tiny(0), 50, 0, test=True)
+    few = some_rows(tiny(0), 50, 0)
     assert few.test.num_rows == len(few.is_attack) == len(few.categories) == 50
 
 

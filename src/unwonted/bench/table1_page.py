@@ -46,7 +46,8 @@ def page(results: Mapping[str, Any]) -> str:
             parts += [_quality(rows, name == "random"), "By threshold:", _thresholds(rows)]
         if any("found" in row for row in rows) and name in ("random", "without-ttl"):
             parts += ["Share found of each kind of attack, at 0.5:", _kinds(rows)]
-    parts += ["## The search", _SEARCH, *_of_earlier_searches(results), _trials(results["trials"])]
+    trials = results["trials"]
+    parts += ["## The search", _SEARCH.format(trials[0]["n_train"]), *_of_earlier_searches(results), _trials(trials)]
     failures = tables.failures(every_row(results))
     return tables.page("With labels: the DMDN paper's Table 1", results, [*parts, failures])
 
@@ -61,7 +62,7 @@ _UNLABELLED = (
     "another question: [unsw.md](unsw.md)."
 )
 _SEARCH = (
-    "Each network tried the same four settings on 6,800 training records of seed 0, judged by the log-likelihood of "
+    "Each network tried the same four settings on {:,} training records of seed 0, judged by the log-likelihood of "
     "the labels of all others of them; no test record was touched. The best, in bold, is taken in all sections."
 )
 

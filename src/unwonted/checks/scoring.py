@@ -109,15 +109,17 @@ def check_few_records(subject: Subject) -> None:
 def check_units(subject: Subject) -> None:
     """Columns in units a million times smaller or larger leave the ranking as it is.
 
-    Whole numbers may be counts, which millionths are not: they are only made larger.
+    On an axis that counts, whole numbers are only made larger: millionths would be no counts.
     """
     numbers = [field.name for field in subject.records.schema if pa.types.is_floating(field.type)]
+    factors = {name: 1e6 if i % 2 else 1e-6 for i, name in enumerate(numbers)}
+    if subject.fitted._axis() == "counting":
+        known = {name: subject.records[name].drop_null().to_numpy() for name in numbers}
+        factors |= {name: 1e6 for name, values in known.items() if (values == np.round(values)).all()}
 
     def changed(records: pa.Table) -> pa.Table:
-        for i, name in enumerate(numbers):
-            known = subject.records[name].drop_null().to_numpy()
-            whole = (known == np.round(known)).all()
-            column = records[name].to_numpy() * (1e6 if whole or i % 2 else 1e-6)
+        for name, factor in factors.items():
+            column = records[name].to_numpy() * factor
             records = records.set_column(records.column_names.index(name), name, pa.array(column, from_pandas=True))
         return records
 

@@ -121,20 +121,22 @@ def thinned(data: LabelledProblem, share: float, seed: int) -> LabelledProblem:
     )
 
 
-def some_rows(data: LabelledProblem, most: int, seed: int, *, test: bool = False) -> LabelledProblem:
-    """The same problem with at most so many training records, and with `test` so many test records, drawn."""
+def some_rows(data: LabelledProblem, most: int, seed: int) -> LabelledProblem:
+    """The same problem with at most so many training records and so many test records, drawn."""
     rng = np.random.default_rng([seed, 6])
 
     def drawn(count: int) -> NDArray[np.int64]:
         return np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))
 
-    rows = drawn(len(data.labels))
-    data = replace(data, train=data.train.take(rows), labels=data.labels[rows])
-    if not test:
-        return data
-    rows = drawn(len(data.is_attack))
-    kinds = None if data.categories is None else data.categories[rows]
-    return replace(data, test=data.test.take(rows), is_attack=data.is_attack[rows], categories=kinds)
+    train, test = drawn(len(data.labels)), drawn(len(data.is_attack))
+    return replace(
+        data,
+        train=data.train.take(train),
+        labels=data.labels[train],
+        test=data.test.take(test),
+        is_attack=data.is_attack[test],
+        categories=None if data.categories is None else data.categories[test],
+    )
 
 
 def held_out(data: LabelledProblem, share: float, seed: int) -> LabelledProblem:

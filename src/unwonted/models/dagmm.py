@@ -156,7 +156,7 @@ class DAGMM(Detector):
             features=features,
             variant=self.variant,
             floor=self.floor,
-            bounded=self.preset is not None,
+            bounded=self._axis() == "linear",
             seed=seed,
         )
 
