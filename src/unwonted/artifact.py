@@ -100,6 +100,8 @@ def save(detector: "Estimator", path: str | Path) -> None:
         texts = {name: exemplars[name].cast(pa.string()).to_pylist() for name in exemplars.column_names}
     config = detector.get_params(deep=False)
     config["verbose"] = False
+    if config["device"] == "cuda":
+        config["device"] = "auto"  # there may be none where the file is read
     if isinstance(config.get("normal"), np.ndarray | np.generic):
         config["normal"] = config["normal"].tolist()
     if not isinstance(config["random_state"], int | None):

@@ -52,7 +52,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         schema: Declared kinds and roles, `{"sport": {"kind": "categorical"}, "id": {"role": "ignore"}}`.
         ignore: Columns to leave out.
         exemplars: How many training records to keep for "nearest normal record"; 0 keeps none.
-        device: "auto" (CUDA where there is one), "cpu" or "cuda".
+        device: "cpu", "cuda", or "auto": CUDA where there is one for sequences and images, the processor for tables.
         max_time: Seconds after which training stops with what it has; None for as long as it takes.
         optimiser: "sgd", "rmsprop", "adam", "adamw" or "adabelief".
         learning_rate: Of the optimiser; None for the usual one of optimiser and model.
@@ -139,12 +139,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             run.by_split()
         self.schema_ = schema
         self.encoder_ = run.encoder
-        self.model_ = run.model.cpu().eval()
         self.calibration_ = Calibration(run.calibration)
         history = run.history
         self.history_ = {"train": history.train, "validation": history.validation}
         self.stopped_by_ = history.stopped_by
         self.exemplars_ = run.exemplars(self.exemplars)
+        self.model_ = run.model.cpu().eval()
         few = self.calibration_.notice(self.alert_rate)
         self.notices_ = (*schema.notices, *notices, *run.notices, *([few] if few else []))
         self.summary_ = {
@@ -234,7 +234,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _told(self, what: Callable[[Any], Callable[[Any], Tensor]], encoded: Encoded | Grids) -> Floats:
         """What a function of the model, on the device, says of encoded records."""
-        device = self._device()
+        device = self._device(self.schema_)
         found = in_padded_chunks(what(self.model_.to(device)), encoded, device)
         self.model_.cpu()
         return found
@@ -250,12 +250,14 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             warnings.warn(notice, DataWarning, stacklevel=3)
         return records
 
-    def _device(self) -> torch.device:
+    def _device(self, schema: Schema | Layout) -> torch.device:
+        """Where to compute; the networks of tables are so small that a processor is through with them sooner."""
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
         cuda = torch.cuda.is_available()
         if self.device == "cuda" and not cuda:
             raise DataError("device 'cuda' is not available here; use 'auto' or 'cpu'")
-        return torch.device("cuda" if cuda and self.device != "cpu" else "cpu")
+        wanted = self.device == "cuda" or (self.device == "auto" and isinstance(schema, Layout))
+        return torch.device("cuda" if cuda and wanted else "cpu")
 
     def _schema(self, data: pa.Table | Arrays) -> Any:
         """How the training records are understood."""

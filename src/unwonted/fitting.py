@@ -41,7 +41,7 @@ class Fitting:
     ) -> None:
         self.estimator, self.schema, self.records, self.labels = estimator, schema, records, labels
         self.seed, self.rng = int(rng.integers(2**31)), rng
-        self.device = estimator._device()
+        self.device = estimator._device(schema)
         limit = estimator.max_time
         self.deadline = math.inf if limit is None else started + limit
         verbose = estimator.verbose
