@@ -73,7 +73,8 @@ class FakeDetector:
         }
         self.summary_ = {
             "rows": normal.num_rows,
-            "train": half,
+            "train": half - 20,
+            "validation": 20,
             "calibration": normal.num_rows - half,
             "seconds": 3.21,
         }

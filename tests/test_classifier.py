@@ -1,5 +1,7 @@
 """Classifiers: partly labelled tables, rare classes, calibration, frequent values, the literal reading, bad input."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,15 +9,17 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from unwonted import DMDN, DataError, DMDNClassifier, TransformerClassifier, load
+from unwonted import DMDN, DataError, DMDNClassifier, TransformerClassifier, fitting, load
 from unwonted.checks import labelled_records, ordinary_records, strange_records
 from unwonted.encode import Encoder
 from unwonted.labels import Labels
 from unwonted.metrics import calibration_error
 from unwonted.models.beliefs import Teacher
 from unwonted.models.label_model import LabelModel
+from unwonted.models.labelled_mixture import LabelledMixture
 from unwonted.models.periodic import PeriodicNumbers
 from unwonted.schema import Schema
+from unwonted.train import train
 
 
 def rings(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -129,6 +133,55 @@ def test_labels_of_one_class_only_among_the_training_part_need_no_teacher() -> N
     few[:2] = [0, 1]
     found = DMDNClassifier(normal=0, random_state=0).fit(X, few).predict_proba(X)
     assert np.isfinite(found).all()
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
+    """Every training from here on: the model, how many records it learns from and is judged by, plan and history."""
+    found: list[SimpleNamespace] = []
+
+    def watched(model, training, validation, plan, **how):
+        history = train(model, training, validation, plan, **how)
+        found.append(SimpleNamespace(model=model, records=len(training), judges=len(validation), plan=plan, of=history))
+        return history
+
+    monkeypatch.setattr(fitting, "train", watched)
+    return found
+
+
+def test_in_the_end_all_labelled_records_are_learnt_from(trainings: list[SimpleNamespace]) -> None:
+    X, y = rings(600, 0)
+    y = y.astype(object)
+    y[::4] = None
+    classifier = DMDNClassifier(normal="in", random_state=0).fit(X, y)
+    first, second = trainings
+    assert (first.records < 600 - first.judges, second.records, second.judges) == (True, 600, 0)
+    assert second.plan.stop == first.of.best_step
+    assert classifier.model_ is second.model
+    assert classifier.history_["validation"] == first.of.validation
+    assert float(second.model.temperature) == float(first.model.temperature) != 1
+    told = classifier.summary_
+    assert (told["train"], told["validation"]) == (600, first.judges)
+    assert told["calibration"] == len(classifier.calibration_.scores) == 600 - first.records - first.judges
+    # What a network says of the records that it learnt from promises nothing.
+    new, truth = rings(4000, 1)
+    share = (classifier.p_value(new[truth == "in"]) <= 0.2).mean()
+    assert abs(share - 0.2) < 4 * np.sqrt(0.16 / told["calibration"])
+
+
+def test_few_labels_are_learnt_from_once(trainings: list[SimpleNamespace]) -> None:
+    X, y = rings(600, 0)
+    y = y.astype(object)
+    y[50:] = None
+    DMDNClassifier(normal="in", random_state=0).fit(X, y)
+    assert [training.judges > 0 for training in trainings if isinstance(training.model, LabelledMixture)] == [True]
+
+
+def test_what_max_time_leaves_out_is_said(trainings: list[SimpleNamespace]) -> None:
+    X, y = rings(600, 0)
+    classifier = TransformerClassifier(random_state=0, max_time=1e-6).fit(X, y)
+    assert len(trainings) == 1
+    assert any("anew" in notice and f"{trainings[0].records} of 600" in notice for notice in classifier.notices_)
 
 
 def test_a_rare_class_is_learnt() -> None:

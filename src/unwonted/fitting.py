@@ -1,6 +1,7 @@
 """One fit: splits the records, trains, chooses and calibrates, each on records of its own."""
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,11 +51,13 @@ class Fitting:
 
     def by_split(self) -> None:
         """Train, validation and calibration part; the usual way."""
+        before = time.monotonic()
         calibrating = None if self.labels is None else self.labels.is_normal
         split = split_rows(self.records, self.rng, self._strata(), calibrating)
         self.train_rows = split.train
         self.encoder, self.model, self.history = self._trained(split.train, split.validation)
-        self._settle(self._evidence(self.model, self.encoder, split.validation), split.validation)
+        judged = self._evidence(self.model, self.encoder, split.validation)
+        self._settle(judged, split.validation)
         normal = self._normal(split.calibration)
         self.calibration = self._scores(self._evidence(self.model, self.encoder, normal))
         self.counts = {
@@ -62,6 +65,8 @@ class Fitting:
             "validation": len(split.validation),
             "calibration": len(normal),
         }
+        if self.labels is not None and self.labels.are_plenty:
+            self._learn_anew(judged, split.validation, time.monotonic() - before)
 
     def by_folds(self) -> None:
         """Each fold scored by a model that saw neither it nor, but for stopping, the fold after it."""
@@ -84,6 +89,24 @@ class Fitting:
             f"with {len(self.calibration)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
             f"approximate, where {SMALL} records or more would promise it"
         )
+
+    def _learn_anew(self, judged: Floats, judges: NDArray[np.int64], seconds: float) -> None:
+        """Learns from all records for as long as was best; what held-out records said of the first network stays.
+
+        A label is worth most as an example: of a network that has seen all of them, one that has seen most of them
+        says well enough when to stop and how sure to be.
+        """
+        if time.monotonic() + seconds > self.deadline:
+            self.notices.append(
+                f"max_time left none to learn anew from all records: the model has seen {self.counts['train']} of "
+                f"{self.records.num_rows}"
+            )
+            return
+        self.train_rows = np.arange(self.records.num_rows)
+        nobody, steps = self.train_rows[:0], self.history.best_step
+        self.encoder, self.model, _ = self._trained(self.train_rows, nobody, steps)
+        self._settle(judged, judges)
+        self.counts["train"] = self.records.num_rows
 
     def exemplars(self, most: int) -> pa.Table | Arrays:
         """At most so many training records, drawn from the less surprising ones."""

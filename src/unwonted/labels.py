@@ -16,12 +16,15 @@ from unwonted.encode import Encoded
 from unwonted.errors import DataError
 from unwonted.metrics import normal_mask
 
-__all__ = ["UNLABELLED", "Labelled", "Labels", "Taught", "codes_of"]
+__all__ = ["PLENTY", "UNLABELLED", "Labelled", "Labels", "Taught", "codes_of"]
 
 UNLABELLED = -1
 """The code of a record without a label: None, NaN or an empty text."""
 
 MOST_CLASSES = 0.5  # a labelled record
+
+PLENTY = 0.5
+"""Share of records with a label above which the others are of no account."""
 
 SHARE = 0.5
 """Classes and unlabelled records, evenly, have at least so much of what is drawn in training."""
@@ -141,6 +144,11 @@ class Labels:
         """Which records are labelled normal, shape (n,)."""
         found: NDArray[np.bool_] = (self.codes != UNLABELLED) & self.normal[self.codes]
         return found
+
+    @property
+    def are_plenty(self) -> bool:
+        """Whether more than half of the records have one."""
+        return bool((self.codes != UNLABELLED).mean() > PLENTY)
 
     def beside(self, encoded: Encoded, rows: NDArray[np.int64]) -> Labelled:
         """Encoded records with the labels of these rows."""

@@ -10,7 +10,7 @@ from torch import Generator
 from unwonted.classifier import Classifier
 from unwonted.encode import Encoder
 from unwonted.errors import check_choice
-from unwonted.labels import UNLABELLED
+from unwonted.labels import PLENTY, UNLABELLED
 from unwonted.models.beliefs import Teacher
 from unwonted.models.dmdn import DMDN
 from unwonted.models.labelled_mixture import HEADS, LabelledMixture
@@ -25,7 +25,6 @@ STEPS, FEWEST_STEPS, MOST_STEPS = 28, 100, 10_000
 BATCH, RATE = 256, 1e-3
 WIDTHS = {300: 64, 3000: 128}  # below so many training records
 WIDEST = 256
-UNTAUGHT = 0.5  # share of labelled records above which they need no teacher
 
 
 class DMDNClassifier(Classifier):
@@ -115,7 +114,7 @@ class DMDNClassifier(Classifier):
 
     def _lesson(self, encoder: Any, records: Any, held_out: Any, seed: int, learn: Learn) -> tuple[Any, Any]:
         known = records.labels[records.labels != UNLABELLED]
-        if len(known) > UNTAUGHT * len(records) or len(known.unique()) < 2:
+        if len(known) > PLENTY * len(records) or len(known.unique()) < 2:
             return super()._lesson(encoder, records, held_out, seed, learn)
         unsupervised = DMDN(components=self.components)
         density = unsupervised._model(encoder, len(records), seed).to(records.inputs.device)

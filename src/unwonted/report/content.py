@@ -142,8 +142,10 @@ def _summary(
     """The two or three sentences under the headline."""
     held, summary = len(detector.calibration_.scores), detector.summary_
     source = f"The model learnt what is habitual from {count(int(summary['rows']), 'record')}"
-    in_turn = summary["train"] + held > summary["rows"]  # K-fold scores
-    kept = "each of them held out in turn" if in_turn else f"{held:,} of them held out"
+    if not summary["validation"]:  # K-fold scores
+        kept = "each of them held out in turn"
+    else:
+        kept = f"{held:,} of them held out" + " at first" * (summary["train"] == summary["rows"])
     if not math.isfinite(threshold):
         return (
             f"{source}, {kept}: too few to promise an alert rate "
