@@ -19,7 +19,7 @@ from unwonted.models.label_model import LabelModel
 from unwonted.models.labelled_mixture import LabelledMixture
 from unwonted.models.periodic import PeriodicNumbers
 from unwonted.schema import Schema
-from unwonted.train import train
+from unwonted.train import Progress, train
 
 
 def rings(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -153,7 +153,9 @@ def test_in_the_end_all_labelled_records_are_learnt_from(trainings: list[SimpleN
     X, y = rings(600, 0)
     y = y.astype(object)
     y[::4] = None
-    classifier = DMDNClassifier(normal="in", random_state=0).fit(X, y)
+    told: list[Progress] = []
+    classifier = DMDNClassifier(normal="in", random_state=0, verbose=told.append).fit(X, y)
+    assert sorted({(step.training, step.trainings) for step in told}) == [(1, 2), (2, 2)]
     first, second = trainings
     assert (first.records < 600 - first.judges, second.records, second.judges) == (True, 600, 0)
     assert second.plan.stop == first.of.best_step

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from unwonted.labels import Labels
 from unwonted.models.base import Model, in_padded_chunks
 from unwonted.progress import lines, silent
 from unwonted.split import folds, split_rows
-from unwonted.train import History, Plan, Trainable, train
+from unwonted.train import History, Plan, Progress, Trainable, train
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -48,10 +49,13 @@ class Fitting:
         verbose = estimator.verbose
         self.report = verbose if callable(verbose) else lines() if verbose else silent
         self.notices: list[str] = []
+        self.training, self.trainings = 0, 1
 
     def by_split(self) -> None:
         """Train, validation and calibration part; the usual way."""
         before = time.monotonic()
+        anew = self.labels is not None and self.labels.are_plenty
+        self.trainings += anew
         calibrating = None if self.labels is None else self.labels.is_normal
         split = split_rows(self.records, self.rng, self._strata(), calibrating)
         self.train_rows = split.train
@@ -65,11 +69,12 @@ class Fitting:
             "validation": len(split.validation),
             "calibration": len(normal),
         }
-        if self.labels is not None and self.labels.are_plenty:
+        if anew:
             self._learn_anew(judged, split.validation, time.monotonic() - before)
 
     def by_folds(self) -> None:
         """Each fold scored by a model that saw neither it nor, but for stopping, the fold after it."""
+        self.trainings += FOLDS
         parts = folds(self.records, FOLDS, self.rng, self._strata())
         held_out, best = [], []
         for i in range(len(parts)):
@@ -131,7 +136,13 @@ class Fitting:
         return encoder, model.eval(), history
 
     def _learn(self, model: Trainable, records: Any, held_out: Any, plan: Plan) -> History:
-        return train(model, records, held_out, plan, seed=self.seed, deadline=self.deadline, report=self.report)
+        self.training += 1
+        place = {"training": self.training, "trainings": max(self.training, self.trainings)}
+
+        def report(progress: Progress) -> None:
+            self.report(replace(progress, **place))
+
+        return train(model, records, held_out, plan, seed=self.seed, deadline=self.deadline, report=report)
 
     def _batch(self, encoder: Any, rows: NDArray[np.int64]) -> Any:
         """Encoded records on the device, with their labels where there are any."""

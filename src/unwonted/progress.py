@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from unwonted.train import Progress
 
-__all__ = ["lines", "remaining", "silent"]
+__all__ = ["lines", "remaining", "silent", "which"]
 
 
 def silent(progress: Progress) -> None:
@@ -15,8 +15,13 @@ def silent(progress: Progress) -> None:
 
 
 def remaining(progress: Progress) -> float:
-    """Seconds that the planned steps still need at the present pace; training may stop earlier."""
+    """Seconds that the planned steps of this training still need at its pace; it may stop earlier."""
     return progress.seconds / progress.step * (progress.steps - progress.step)
+
+
+def which(progress: Progress) -> str:
+    """Which training this is: "training 1 of 2", or "training" where there is but one."""
+    return f"training {progress.training} of {progress.trainings}" if progress.trainings > 1 else "training"
 
 
 def lines(every: float = 10.0) -> Callable[[Progress], None]:
@@ -29,6 +34,7 @@ def lines(every: float = 10.0) -> Callable[[Progress], None]:
             return
         last = time.monotonic()
         known = "" if math.isnan(progress.validation) else f", validation {progress.validation:.3f} nats"
-        sys.stderr.write(f"step {progress.step} of {progress.steps}{known}, about {remaining(progress):.0f} s left\n")
+        at = f"{which(progress)}: step {progress.step} of {progress.steps}"
+        sys.stderr.write(f"{at}{known}, about {remaining(progress):.0f} s left\n")
 
     return report

@@ -76,12 +76,17 @@ def steps_for(rows: int, times: float, fewest: int, most: int) -> int:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands: steps done of those planned, seconds since the start, last validation loss."""
+    """Where training stands: steps done of those planned, seconds since the start, last validation loss.
+
+    Where a fit takes several trainings, of folds or anew from all records, it is number `training` of `trainings`.
+    """
 
     step: int
     steps: int
     seconds: float
     validation: float
+    training: int = 1
+    trainings: int = 1
 
 
 @dataclass

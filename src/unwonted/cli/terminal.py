@@ -93,17 +93,19 @@ class Terminal:
 
             yield lines(EVERY)
         else:
+            from unwonted.progress import which
+
             with _bar("validation {task.fields[nats]}") as bar:
                 task = bar.add_task("training", total=None, nats="–")
-                latest = 0
+                latest = 1
 
                 def report(step: "Step") -> None:
                     nonlocal latest
-                    if step.step < latest:  # the next fold
+                    if step.training != latest:
                         bar.reset(task, total=step.steps)
-                    latest = step.step
+                    latest = step.training
                     known = "–" if math.isnan(step.validation) else f"{step.validation:.3f} nats"
-                    bar.update(task, total=step.steps, completed=step.step, nats=known)
+                    bar.update(task, description=which(step), total=step.steps, completed=step.step, nats=known)
 
                 yield report
 
