@@ -30,7 +30,8 @@ def page(results: Mapping[str, Any]) -> str:
         "`attack_cat` is an input, an attack is the positive class. Of the training records 15 % are held out from "
         "learning, to choose a threshold by. Mean ± standard deviation over runs. The five networks read the same "
         "encoding, DMDN its numbers as waves too. They have as many records a batch, the same early stopping, after "
-        "which each learns anew from all records but those for the threshold, and as many trials of the same settings; the four baselines have as many steps as one another, DMDN more of them, "
+        "which each learns anew from all records but those for the threshold, and as many trials of the same "
+        "settings; the four baselines have as many steps as one another, DMDN more of them, "
         "which are cheaper, and keeps a running mean of its weights; not all times are of one run. XGBoost has 300 "
         "trees of depth 8 at a rate of 0.2. Nats: the mean of −log P(label | x); ECE: how far probabilities lie from "
         "shares, by bins.",
