@@ -158,7 +158,7 @@ def test_in_the_end_all_labelled_records_are_learnt_from(trainings: list[SimpleN
     assert sorted({(step.training, step.trainings) for step in told}) == [(1, 2), (2, 2)]
     first, second = trainings
     assert (first.records < 600 - first.judges, second.records, second.judges) == (True, 600, 0)
-    assert second.plan.stop == first.of.best_step
+    assert (second.plan.steps, second.plan.stop) == (first.of.best_step, 0)
     assert classifier.model_ is second.model
     assert classifier.history_["validation"] == first.of.validation
     assert float(second.model.temperature) == float(first.model.temperature) != 1

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,8 @@ class Fitting:
             best.append(history.best_step)
         self.train_rows = np.arange(self.records.num_rows)
         steps = int(np.median(best))
-        self.encoder, self.model, self.history = self._trained(self.train_rows, self.train_rows[:0], steps)
+        nobody = self.train_rows[:0]
+        self.encoder, self.model, self.history = self._trained(self.train_rows, nobody, lambda plan: plan.cut_to(steps))
         evidence, rows = np.concatenate(held_out), np.concatenate(parts)
         self._settle(evidence, rows)
         self.calibration = self._scores(evidence[np.isin(rows, self._normal(rows))])
@@ -109,7 +111,8 @@ class Fitting:
             return
         self.train_rows = np.arange(self.records.num_rows)
         nobody, steps = self.train_rows[:0], self.history.best_step
-        self.encoder, self.model, _ = self._trained(self.train_rows, nobody, steps)
+        # Where a rate falls, it has fallen by then: there is nobody to choose among weights that still move.
+        self.encoder, self.model, _ = self._trained(self.train_rows, nobody, lambda plan: replace(plan, steps=steps))
         self._settle(judged, judges)
         self.counts["train"] = self.records.num_rows
 
@@ -123,7 +126,10 @@ class Fitting:
         return self.records.take(np.sort(ordinary[:most]))
 
     def _trained(
-        self, rows: NDArray[np.int64], validation: NDArray[np.int64], steps: int | None = None
+        self,
+        rows: NDArray[np.int64],
+        validation: NDArray[np.int64],
+        planned: Callable[[Plan], Plan] = lambda plan: plan,
     ) -> tuple[Any, Model[Any], History]:
         learn = self.records.take(rows)
         encoder = self.estimator._encoder(learn, self.schema)
@@ -131,7 +137,7 @@ class Fitting:
         plan = self.estimator._plan_by(self.estimator._plan(encoder, len(rows)))
         encoded = self._batch(encoder, rows)
         lesson = self.estimator._lesson(encoder, encoded, self._batch(encoder, validation), self.seed, self._learn)
-        history = self._learn(model, *lesson, plan if steps is None else plan.cut_to(steps))
+        history = self._learn(model, *lesson, planned(plan))
         model.remember(encoded, Generator().manual_seed(self.seed))
         return encoder, model.eval(), history
 
