@@ -349,11 +349,11 @@ def test_ctrl_c_in_the_middle_of_training(folder):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
-    assert process.stderr.readline().startswith("step ")
+    assert process.stderr.readline().startswith("training: step ")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
-    said = [line for line in err.splitlines() if not line.startswith("step ")]
+    said = [line for line in err.splitlines() if not line.startswith("training: step ")]
     assert len(said) == 1
     assert said[0].startswith("unwonted: interrupted")
     assert contents(folder) == before

@@ -179,9 +179,20 @@ def test_few_labels_are_learnt_from_once(trainings: list[SimpleNamespace]) -> No
     assert [training.judges > 0 for training in trainings if isinstance(training.model, LabelledMixture)] == [True]
 
 
+def test_only_a_running_mean_of_weights_is_learnt_without_a_judge(trainings: list[SimpleNamespace]) -> None:
+    X, y = rings(300, 0)
+    for make in (DMDNClassifier, TransformerClassifier):
+        make(normal="in", random_state=0).fit(X, y)
+    assert [(training.plan.averaged, training.judges > 0) for training in trainings] == [
+        (True, True),
+        (True, False),
+        (False, True),
+    ]
+
+
 def test_what_max_time_leaves_out_is_said(trainings: list[SimpleNamespace]) -> None:
     X, y = rings(600, 0)
-    classifier = TransformerClassifier(random_state=0, max_time=1e-6).fit(X, y)
+    classifier = DMDNClassifier(random_state=0, max_time=1e-6).fit(X, y)
     assert len(trainings) == 1
     assert any("anew" in notice and f"{trainings[0].records} of 600" in notice for notice in classifier.notices_)
 

@@ -32,9 +32,6 @@ class Classifier(ClassifierMixin, Estimator):  # type: ignore[misc]
     with probabilities calibrated on held-out records; p-values and alerts come from held-out records labelled normal,
     as with every detector. `classes_` are the labels, sorted; `normal_` says which of them mean normal.
 
-    Where more than half of the records have a label, the network learns anew from all of them, for as long as the
-    held-out ones said was best; what these said of the first network (how sure it may be, which scores are rare) stays.
-
     Args:
         normal: The label or labels that mean normal; None for the most frequent.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See

@@ -61,6 +61,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
             each `Progress`.
     """
 
+    learns_anew = False
+    """Whether the model learns once more, from all records, where more than half of them have a label.
+
+    For as long as held-out ones said was best; what these said of the first network, how sure it may be and which
+    scores are rare, stays. That is for running means of weights: weights that are none are best where they were judged
+    best, and a second training has no judge.
+    """
     takes_arrays = False
 
     def __init__(

@@ -55,7 +55,7 @@ class Fitting:
     def by_split(self) -> None:
         """Train, validation and calibration part; the usual way."""
         before = time.monotonic()
-        anew = self.labels is not None and self.labels.are_plenty
+        anew = self.estimator.learns_anew and self.labels is not None and self.labels.are_plenty
         self.trainings += anew
         calibrating = None if self.labels is None else self.labels.is_normal
         split = split_rows(self.records, self.rng, self._strata(), calibrating)
@@ -111,7 +111,6 @@ class Fitting:
             return
         self.train_rows = np.arange(self.records.num_rows)
         nobody, steps = self.train_rows[:0], self.history.best_step
-        # Where a rate falls, it has fallen by then: there is nobody to choose among weights that still move.
         self.encoder, self.model, _ = self._trained(self.train_rows, nobody, lambda plan: replace(plan, steps=steps))
         self._settle(judged, judges)
         self.counts["train"] = self.records.num_rows

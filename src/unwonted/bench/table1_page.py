@@ -29,12 +29,11 @@ def page(results: Mapping[str, Any]) -> str:
         "UNSW-NB15's part of 82,332 flows: 70 % train, 30 % test, a split for each seed; neither `id` nor "
         "`attack_cat` is an input, an attack is the positive class. Of the training records 15 % are held out from "
         "learning, to choose a threshold by. Mean ± standard deviation over runs. The five networks read the same "
-        "encoding, DMDN its numbers as waves too. They have as many records a batch, the same early stopping, after "
-        "which each learns anew from all records but those for the threshold, and as many trials of the same "
-        "settings; the four baselines have as many steps as one another, DMDN more of them, "
-        "which are cheaper, and keeps a running mean of its weights; not all times are of one run. XGBoost has 300 "
-        "trees of depth 8 at a rate of 0.2. Nats: the mean of −log P(label | x); ECE: how far probabilities lie from "
-        "shares, by bins.",
+        "encoding, DMDN its numbers as waves too. They have as many records a batch, the same early stopping, and as "
+        "many trials of the same settings; the four baselines have as many steps as one another, DMDN more of them, "
+        "which are cheaper, keeps a running mean of its weights, and learns twice; not all times are of one run. "
+        "XGBoost has 300 trees of depth 8 at a rate of 0.2. Nats: the mean of −log P(label | x); ECE: "
+        "how far probabilities lie from shares, by bins.",
         "**What the paper does not state**: which file and split, which columns, what y is in p(y | x), K, the "
         "layers, the threshold, whether F1 is of one class or a mean, how many runs. Its columns stand beside ours for "
         "what they are worth; its AUC lies below its ACC in every row, which is unusual.",

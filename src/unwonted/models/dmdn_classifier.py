@@ -36,6 +36,9 @@ class DMDNClassifier(Classifier):
     labels is learnt from whole: where fewer than half have one, a `DMDN` first learns from all records without their
     labels, and a `Teacher`, a line through what it has learnt, says of the others what they might be.
 
+    Where more than half have one, the network learns twice: first judged by held-out records, which fix the number of
+    steps, the probabilities and the p-values, then from all of them.
+
     `predict` and `predict_proba` tell classes; `anomaly_score`, alerts and p-values follow the log odds against normal;
     `score_samples` is the density: low for behaviour unlike all that is normal, whatever the label head makes of it.
 
@@ -59,6 +62,7 @@ class DMDNClassifier(Classifier):
     """
 
     model_: LabelledMixture
+    learns_anew = True
 
     def __init__(
         self,
