@@ -153,9 +153,9 @@ def test_in_the_end_all_labelled_records_are_learnt_from(trainings: list[SimpleN
     X, y = rings(600, 0)
     y = y.astype(object)
     y[::4] = None
-    told: list[Progress] = []
-    classifier = DMDNClassifier(normal="in", random_state=0, verbose=told.append).fit(X, y)
-    assert sorted({(step.training, step.trainings) for step in told}) == [(1, 2), (2, 2)]
+    steps: list[Progress] = []
+    classifier = DMDNClassifier(normal="in", random_state=0, verbose=steps.append).fit(X, y)
+    assert sorted({(step.training, step.trainings) for step in steps}) == [(1, 2), (2, 2)]
     first, second = trainings
     assert (first.records < 600 - first.judges, second.records, second.judges) == (True, 600, 0)
     assert (second.plan.steps, second.plan.stop) == (first.of.best_step, 0)

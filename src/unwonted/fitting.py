@@ -84,10 +84,8 @@ class Fitting:
             encoder, model, history = self._trained(rest, parts[after])
             held_out.append(self._evidence(model, encoder, parts[i]))
             best.append(history.best_step)
-        self.train_rows = np.arange(self.records.num_rows)
         steps = int(np.median(best))
-        nobody = self.train_rows[:0]
-        self.encoder, self.model, self.history = self._trained(self.train_rows, nobody, lambda plan: plan.cut_to(steps))
+        self.history = self._learn_all(lambda plan: plan.cut_to(steps))
         evidence, rows = np.concatenate(held_out), np.concatenate(parts)
         self._settle(evidence, rows)
         self.calibration = self._scores(evidence[np.isin(rows, self._normal(rows))])
@@ -109,11 +107,16 @@ class Fitting:
                 f"{self.records.num_rows}"
             )
             return
-        self.train_rows = np.arange(self.records.num_rows)
-        nobody, steps = self.train_rows[:0], self.history.best_step
-        self.encoder, self.model, _ = self._trained(self.train_rows, nobody, lambda plan: replace(plan, steps=steps))
+        steps = self.history.best_step
+        self._learn_all(lambda plan: replace(plan, steps=steps))
         self._settle(judged, judges)
         self.counts["train"] = self.records.num_rows
+
+    def _learn_all(self, planned: Callable[[Plan], Plan]) -> History:
+        """Learns from all records, which leaves none to stop by."""
+        self.train_rows = np.arange(self.records.num_rows)
+        self.encoder, self.model, history = self._trained(self.train_rows, self.train_rows[:0], planned)
+        return history
 
     def exemplars(self, most: int) -> pa.Table | Arrays:
         """At most so many training records, drawn from the less surprising ones."""

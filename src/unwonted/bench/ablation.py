@@ -22,7 +22,6 @@ from unwonted.bench.results import added, chosen, command, earlier, environment,
 from unwonted.bench.running import Progress
 from unwonted.bench.running import run as run_jobs
 from unwonted.datasets.problem import take
-from unwonted.models.base import in_padded_chunks
 from unwonted.models.dagmm import DAGMM
 from unwonted.models.dmdn import DMDN
 from unwonted.models.dsebm import DSEBM
@@ -158,7 +157,7 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
     evidence = [whole._evidence(part).sum(1) for part in encoded]
 
     def said(of: Callable[[Any], Any]) -> Member:
-        before, now = (in_padded_chunks(of, part, whole._device(whole.schema_)) for part in encoded)
+        before, now = (whole._told(lambda model: of, part) for part in encoded)
         return before.sum(1), now.sum(1)
 
     def scored(detector: Any) -> Member:
@@ -173,7 +172,7 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
     found["DSEBM"] = scored(DSEBM(random_state=seed).fit(learn))
     found["DAGMM"] = scored(DAGMM(networks=1, random_state=seed).fit(learn))
     kept = model.points.kept.double().numpy()
-    points = [in_padded_chunks(model.points, part, whole._device(whole.schema_)) for part in encoded]
+    points = [whole._told(lambda model: model.points, part) for part in encoded]
     plain = Matrix().fit(learn)
     found |= {f"{count} nearest": _nearest(kept, points, count) for count in (1, 10)}
     found[PLAIN] = _nearest(plain.transform(learn), list(map(plain.transform, parts)))

@@ -71,8 +71,8 @@ def page(results: Mapping[str, Any]) -> str:
         "Trained on the 56,000 normal flows of the official training part, without labels; scored on all 82,332 flows "
         "of the official test part. Mean ± standard deviation over seeds; rows without ± are of one, or draw no "
         "numbers. Alerts at a rate of 5 %, from each method's own threshold; an attack is the positive class. Peers "
-        "are PyOD's "
-        "with its defaults, on standardised numbers and one-hot categories, the numbers raw or as their logarithm; "
+        "are PyOD's with its defaults, on standardised numbers and one-hot categories, the numbers raw or as their "
+        "logarithm; "
         f"{', '.join(_SLOW[:-1])} and {_SLOW[-1]}, whose time grows too fast, train on {_FEW:,} rows drawn by the "
         f"seed. A run may take {results['limit']:g} s."
     ]
