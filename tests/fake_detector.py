@@ -143,7 +143,7 @@ class FakeDetector:
         if name not in NUMBERS:
             likely = tuple(law.items())[:5]
             text = ", ".join(f"{k} ({100 * v:.0f} %)" for k, v in likely[:3])
-            expected = Expected(text, None, (), likely, (), ())
+            expected = Expected(text, None, (), likely, (), (), (seen, law.get(seen, 0.0005)))
             return Reason(
                 name,
                 seen,

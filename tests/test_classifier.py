@@ -165,6 +165,7 @@ def test_in_the_end_all_labelled_records_are_learnt_from(trainings: list[SimpleN
     told = classifier.summary_
     assert (told["train"], told["validation"]) == (600, first.judges)
     assert told["calibration"] == len(classifier.calibration_.scores) == 600 - first.records - first.judges
+    assert any("anew" in notice and "approximate" in notice for notice in classifier.notices_)
     # What a network says of the records that it learnt from promises nothing.
     new, truth = rings(4000, 1)
     share = (classifier.p_value(new[truth == "in"]) <= 0.2).mean()

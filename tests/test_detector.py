@@ -44,6 +44,9 @@ class Memory(ColumnModel):
     def part_surprise(self, batch: Encoded) -> Tensor:
         return self.surprise(batch)
 
+    def scored_columns(self) -> list[int]:
+        return [0]
+
     def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         nothing = batch.values[:, :0]
         return nothing, (nothing, nothing, nothing)

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 from scipy.stats import norm
@@ -182,7 +183,31 @@ def test_with_targets_loss_and_score_are_one_quantity(
         with torch.no_grad():
             loss = detector.model_.loss(encoded(detector, new), Generator().manual_seed(0)).numpy()
         np.testing.assert_allclose(loss, detector.anomaly_score(new), rtol=1e-4, atol=1e-5)
-        np.testing.assert_array_equal(detector.log_density(new), -detector.anomaly_score(new))
+
+
+@pytest.mark.parametrize(("column", "shift", "unit"), [("duration", 0.0, 1.0), ("duration", 50.0, 1e6)])
+def test_the_log_density_is_in_the_units_of_the_column(column: str, shift: float, unit: float) -> None:
+    table = behaviour(400)
+    amounts = pc.multiply(pc.add(table[column], shift), unit)
+    detector = DMDN(column, **SMALL).fit(replaced(table, column, amounts.to_pylist()))
+    record = behaviour(1, seed=3)
+    gap = math.exp(detector.log_density(over(record, **{column: [None]}).cast(record.schema))[0])
+    # Fine steps where the values are, and all the way out.
+    x = np.sort(np.concatenate([np.linspace(-20, 150, 20_001), np.sinh(np.linspace(-12, 12, 2001))])) * unit
+    p = np.exp(detector.log_density(over(record, **{column: x.tolist()})))
+    assert np.trapezoid(p, x) + gap == pytest.approx(1, abs=0.01)
+    with np.errstate(divide="ignore"):
+        assert np.isfinite(detector.log_density(over(record, **{column: [math.inf, -math.inf, 1e300]}))).all()
+
+
+def test_the_log_density_of_a_date_is_by_the_hour_and_that_of_names_and_counts_a_probability(
+    targeted: dict[str, DMDN],
+) -> None:
+    new = behaviour(30, seed=5)
+    an_hour = math.log(2 * math.pi / 24)
+    for column, unit in (("time", an_hour), ("action", 0.0), ("failures", 0.0)):
+        detector = targeted[column]
+        np.testing.assert_allclose(detector.log_density(new), unit - detector.anomaly_score(new), rtol=1e-9)
 
 
 def test_without_a_target_there_is_no_density(whole: DMDN) -> None:

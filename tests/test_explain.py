@@ -1,14 +1,19 @@
 """Explanations: what was expected is what the data hold, and the column tampered with comes first."""
 
+import datetime
 import math
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+import torch
 
 from conftest import behaviour
-from unwonted import DMDN
+from unwonted import DMDN, DSEBM
 from unwonted.explain import Expected
+from unwonted.explain.gradients import integrated_gradients
+from unwonted.report.curves import curve
 
 
 def linked(n: int, seed: int, unit: float = 1.0) -> pa.Table:
@@ -116,6 +121,57 @@ def test_figures_are_those_of_the_detector(detector: DMDN) -> None:
             assert reason.seen_value == (None if isinstance(given, str) else given)
 
 
+def test_with_targets_the_reasons_are_the_targets_alone() -> None:
+    detector = DMDN(["y", "c"], random_state=0, width=16).fit(linked(300, seed=0))
+    for one in detector.explain(linked(20, seed=3), top=4):
+        assert {reason.column for reason in one.reasons} == {"y", "c"}
+
+
+def test_what_a_record_holds_comes_with_its_probability(detector: DMDN, office: DMDN) -> None:
+    new = linked(40, seed=3)
+    for one in detector.explain(new, top=4):
+        held = {reason.column: reason.expected.held for reason in one.reasons}
+        (c,) = (reason.expected for reason in one.reasons if reason.column == "c")
+        assert held == {"x": None, "y": None, "z": None, "c": (new["c"][one.row].as_py(), c.held and c.held[1])}
+        assert c.held in c.likely
+    (novel,) = detector.explain(new.slice(0, 1).set_column(3, "c", pa.array(["upside down"])), top=1)
+    (part,) = (part for part in detector.encoder_.parts if part.column == "c")
+    assert novel.reasons[0].expected.held == ("never seen", part.novelty)
+    new, days = behaviour(60, seed=2), set[str]()
+    for one in office.explain(new, top=9):
+        held = {reason.column: reason.expected.held for reason in one.reasons}
+        if new["failures"][one.row].as_py() == 0:
+            assert held["failures"] is not None
+            assert held["failures"][0] == "0"
+            assert held["failures"][1] > 0.3
+        gap = any(reason.column == "duration" and reason.seen == "missing" for reason in one.reasons)
+        assert (held["duration"] is not None) == gap
+        if held["time"] is not None:
+            days.add(held["time"][0])
+            assert held["time"][0] == f"{new['time'][one.row].as_py():%A}"
+            assert 0.02 < held["time"][1] < 0.6
+    assert len(days) > 2
+
+
+def test_the_curve_of_a_date_goes_around_the_clock(office: DMDN) -> None:
+    new = behaviour(40, seed=2)
+    late = pc.add(new["time"], datetime.timedelta(hours=7))
+    hours = [
+        reason
+        for one in office.explain(new.set_column(0, "time", late), top=9)
+        for reason in one.reasons
+        if reason.column == "time" and reason.expected.grid
+    ]
+    assert len(hours) > 5
+    for reason in hours:
+        grid, density = np.array(reason.expected.grid), np.array(reason.expected.density)
+        assert (grid[0], grid[-1]) == (0, 24)
+        assert (np.diff(grid) > 0).all()
+        assert density[-1] == pytest.approx(density[0], rel=1e-2)  # no seam at midnight
+        assert np.trapezoid(density, grid) == pytest.approx(1, abs=0.03)
+        assert curve(reason.expected, reason.seen_value, "") is not None
+
+
 def test_text_is_in_the_users_units() -> None:
     # A power of two as the unit, so that both learn the same to the bit.
     one, other = (DMDN(random_state=0, width=16, depth=1).fit(linked(300, seed=0, unit=u)) for u in (1.0, 2.0**20))
@@ -151,6 +207,35 @@ def test_the_nearest_record_is_near(detector: DMDN) -> None:
     y = new["y"].to_numpy()
     nearest = [float((one.nearest or {})["y"].replace(",", "")) for one in detector.explain(new)]
     assert np.abs(nearest - y).mean() < 0.3 * np.abs(y - np.random.default_rng(0).choice(known, 60)).mean()
+
+
+def test_the_nearest_record_is_near_across_midnight_and_has_a_gap_where_the_record_has_one() -> None:
+    rng = np.random.default_rng(0)
+    hour = np.where(rng.random(400) < 0.5, rng.uniform(22.5, 24, 400), rng.normal(8, 0.5, 400))
+    day = np.datetime64("2026-03-02", "us") + rng.integers(0, 7, 400).astype("timedelta64[D]")
+    size = np.where(rng.random(400) < 0.3, np.nan, rng.normal(0, 1, 400))
+    table = pa.table({"time": day + (hour * 3.6e9).astype("timedelta64[us]"), "size": size})
+    detector = DMDN(random_state=0, width=16, max_time=1e-6).fit(table)
+    asked = pa.table({"time": [datetime.datetime(2026, 3, 3, 0, 10)] * 2, "size": [None, 0.0]})
+    gap, value = (one.nearest or {} for one in detector.explain(asked))
+    for nearest in (gap, value):
+        assert datetime.datetime.fromisoformat(nearest["time"]).hour >= 22
+    assert gap["size"] == "missing"
+    assert abs(float(value["size"])) < 1
+
+
+def test_contributions_to_an_energy_are_the_integral_of_its_gradient() -> None:
+    detector = DSEBM(random_state=0, max_time=5).fit(linked(400, seed=0))
+    new, model = linked(3, seed=1), detector.model_
+    records = detector._encoded(new)
+    x, start = model.read(records), model.typical.expand(3, -1)
+    total, points = torch.zeros_like(x, dtype=torch.float64), 2000
+    for i in range(points):
+        here = (start + (i + 0.5) / points * (x - start)).requires_grad_()
+        total += torch.autograd.grad(model.energy(here, records).sum(), here)[0].double() / points
+    wanted = ((x - start).double() * total).detach().numpy()
+    found, _ = integrated_gradients(model, records, start, detector.anomaly_score(new))
+    np.testing.assert_allclose(found, wanted, atol=1e-3 * np.abs(wanted).max())
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ class Promise(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Scores of n records that no other part of the training has seen, turned into p-values.
+    """Scores of n records by a model that has not seen them, turned into p-values.
 
     p(s) = (1 + #{calibration scores ≥ s}) / (n + 1), and an alert is p(s) ≤ alert rate.
 
@@ -40,8 +40,8 @@ class Calibration:
     alerts among many new normal records differs from that mean; `promised_share` says by how much.
 
     What is not: anything for one record or one group of records rather than on average, for normal records
-    that have drifted since training, for calibration records that the model was trained on, or about how many
-    anomalies are found. Anomalies among the calibration records tend to make alerts rarer.
+    that have drifted since training, for scores of another model than the calibration records had (folds, learning
+    anew), or about how many anomalies are found. Anomalies among the calibration records tend to make alerts rarer.
 
     Attributes:
         scores: The n ≥ 1 calibration scores, higher = stranger; stored as float64, ascending, read-only.

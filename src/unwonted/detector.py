@@ -5,6 +5,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import OutlierMixin
+from sklearn.utils.validation import check_is_fitted
 
 from unwonted.estimator import Estimator
 from unwonted.train import mean_loss
@@ -38,6 +39,12 @@ class Detector(OutlierMixin, Estimator):  # type: ignore[misc]
         """Mean training loss of records, with the model as it is scored with."""
         encoded = self._encoded(X)
         return mean_loss(self.model_, encoded, seed=0)
+
+    @property
+    def offset_(self) -> float:
+        """The threshold on `score_samples`, from the calibration scores and `alert_rate`."""
+        check_is_fitted(self, "calibration_")
+        return -self.calibration_.threshold(self.alert_rate)
 
     def decision_function(self, X: Any) -> Floats:
         """`score_samples` less `offset_`: below zero for alerts, shape (n,)."""

@@ -186,12 +186,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "encoder_")
         return tuple(self.encoder_.columns)
 
-    @property
-    def offset_(self) -> float:
-        """The threshold on `score_samples`, from the calibration scores and `alert_rate`."""
-        check_is_fitted(self, "calibration_")
-        return -self.calibration_.threshold(self.alert_rate)
-
     def contributions(self, X: Any) -> Floats:
         """What each column adds to the anomaly score, shape (n, columns).
 

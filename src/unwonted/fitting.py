@@ -108,6 +108,10 @@ class Fitting:
             )
             return
         steps = self.history.best_step
+        self.notices.append(
+            "the model learnt anew from all records, the p-values rest on scores of the one before: the alert rate is "
+            "approximate"
+        )
         self._learn_all(lambda plan: replace(plan, steps=steps))
         self._settle(judged, judges)
         self.counts["train"] = self.records.num_rows

@@ -16,6 +16,7 @@ from unwonted.checks.repeating import (
     check_refit,
     check_same_seed,
     check_scoring_is_pure,
+    check_seeds_differ,
 )
 from unwonted.checks.scoring import (
     check_batch_invariance,
@@ -45,6 +46,7 @@ __all__ = [
 
 CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_same_seed,
+    check_seeds_differ,
     check_refit,
     check_labels_ignored,
     check_global_random_state,
@@ -65,6 +67,7 @@ CHECKS: tuple[Callable[[Subject], None], ...] = (
 
 CLASSIFIER_CHECKS: tuple[Callable[[Subject], None], ...] = (
     check_same_seed,
+    check_seeds_differ,
     check_refit,
     check_global_random_state,
     check_scoring_is_pure,

@@ -14,6 +14,7 @@ __all__ = [
     "check_refit",
     "check_same_seed",
     "check_scoring_is_pure",
+    "check_seeds_differ",
 ]
 
 
@@ -21,6 +22,14 @@ def check_same_seed(subject: Subject) -> None:
     """Two detectors with one seed are equal to the byte."""
     again = subject.fit(subject.make(), subject.records)
     assert state(again) == state(subject.fitted), "two detectors with the same seed and records differ"
+
+
+def check_seeds_differ(subject: Subject) -> None:
+    """Another seed gives another detector: the seed is what decides the draws."""
+    other = subject.fit(subject.make(seed=1), subject.records)
+    assert not np.array_equal(other.anomaly_score(subject.new), subject.fitted.anomaly_score(subject.new)), (
+        "the seed changes nothing"
+    )
 
 
 def check_refit(subject: Subject) -> None:

@@ -20,13 +20,13 @@ __all__ = ["reasons"]
 def reasons(
     model: ColumnModel, encoder: "Encoder", records: pa.Table, encoded: "Encoded", evidence: Floats, top: int
 ) -> list[tuple[Reason, ...]]:
-    """For each record its `top` columns by contribution."""
+    """For each record its `top` columns by contribution, of those that are scored."""
     contributions = model.pool(evidence)
-    telling = _telling_parts(model, encoder, encoded)
+    telling, scored = _telling_parts(model, encoder, encoded), np.array(model.scored_columns())
     found = []
     for row in range(records.num_rows):
         told = []
-        for i in np.argsort(-contributions[row], kind="stable")[:top]:
+        for i in scored[np.argsort(-contributions[row, scored], kind="stable")][:top]:
             name, position = encoder.columns[i], telling[row][i]
             part = encoder.parts[position]
             ordinary = expected(model, part, encoded[row : row + 1], position)

@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from unwonted.explain.reasons import Expected
 from unwonted.explain.wording import clock, plain_number
-from unwonted.parts import CategoricalPart, CyclicPart, NumericPart
+from unwonted.parts import NOVEL, CategoricalPart, CyclicPart, NumericPart
 
 if TYPE_CHECKING:
     from unwonted.encode import Encoded
@@ -31,18 +31,21 @@ MODE_SHARE = 0.1  # of the highest peak, below which a peak is not named
 def expected(model: "ColumnModel", part: "Part", record: "Encoded", position: int) -> Expected:
     """The distribution of one part given all other columns."""
     outcomes, mixture = model.conditional(record, position)
-    p = outcomes[0].double().numpy()
+    p, code = outcomes[0].double().numpy(), int(record.codes[0, position])
     if isinstance(part, CategoricalPart):
-        named = ((part.name(i), float(x)) for i, x in enumerate(p))
+        named = [(part.name(i), float(x)) for i, x in enumerate(p)]
         likely = sorted(named, key=lambda pair: -pair[1])[:LIKELY]
-        return Expected(_in_shares(likely), None, (), tuple(likely), (), ())
+        held = ("never seen", part.novelty) if code == NOVEL else named[code]
+        return Expected(_in_shares(likely), None, (), tuple(likely), (), (), held)
     weights, means, scales = (x[0].double().numpy() for x in mixture)
     if isinstance(part, CyclicPart):
         means = np.mod(means, part.period)
-    return _of_values(part, p, (weights, means, scales))
+    return _of_values(part, p, (weights, means, scales), code)
 
 
-def _of_values(part: NumericPart | CyclicPart, p: Floats, mixture: tuple[Floats, Floats, Floats]) -> Expected:
+def _of_values(
+    part: NumericPart | CyclicPart, p: Floats, mixture: tuple[Floats, Floats, Floats], code: int
+) -> Expected:
     """The distribution of a part with values: atoms and mixture, over the range of training and a bit beyond."""
     weights, means, scales = mixture
     if isinstance(part, CyclicPart):
@@ -65,13 +68,14 @@ def _of_values(part: NumericPart | CyclicPart, p: Floats, mixture: tuple[Floats,
         edges = (np.stack([middle - half, middle + half])[..., None] - means) / scales
         beside = p[0] * (weights * (ndtr(edges[1]) - ndtr(edges[0]))).sum(1)
         named += [(plain_number(a), float(x)) for a, x in zip(atoms, p[1 : 1 + len(atoms)] + beside, strict=True)]
+    told = dict(enumerate([*named[part.missing :], *named[: part.missing]], 1))  # by outcome; 0 are all other values
     likely = sorted((pair for pair in named if pair[1] >= 0.01), key=lambda pair: -pair[1])[:LIKELY]
     interval = _interval(part, t, inside, atoms, p)
     per_unit = density / np.maximum(np.gradient(grid, t), 1e-300) if len(t) > 1 else density
     modes = tuple(_possible(part, part.original(t[_peaks(density)])).tolist())
     return Expected(
         _in_words(part, interval, modes, likely, float(p[0])), interval, modes, tuple(likely),
-        tuple(grid.tolist()), tuple(per_unit.tolist()),
+        tuple(grid.tolist()), tuple(per_unit.tolist()), told.get(code),
     )  # fmt: skip
 
 

@@ -1,14 +1,17 @@
 """The nearest normal record among those that a detector keeps."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 
 from unwonted.arrays import Grids
 from unwonted.encode import Encoded
 from unwonted.explain.wording import plain_text
+from unwonted.parts import NOVEL
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -21,8 +24,9 @@ FARTHEST_PER_PART = 3.0  # what one column adds to the distance to an exemplar, 
 def nearest(detector: "Estimator", encoded: Encoded | Grids) -> NDArray[np.int64] | None:
     """For each record the exemplar with the least distance, shape (n,); None where none is kept.
 
-    In tables the distance is the sum of the differences of scaled values, capped, and of outcomes; between sequences
-    and images it is Euclidean, and a sequence's missing end counts as its channels' means.
+    In tables the distance is the sum of the differences of scaled values (the shorter way round a circle), capped, and
+    of outcomes; a gap is as far from a value as two outcomes are. Between sequences and images it is Euclidean, and a
+    sequence's missing end counts as its channels' means.
     """
     if not detector.exemplars_.num_rows:
         return None
@@ -31,13 +35,19 @@ def nearest(detector: "Estimator", encoded: Encoded | Grids) -> NDArray[np.int64
         assert isinstance(kept, Grids)
         return _nearest_grid(encoded, kept)
     assert isinstance(kept, Encoded)
-    valued = list(detector.encoder_.valued)
-    plain = [i for i in range(encoded.codes.shape[1]) if i not in valued]
+    parts, valued = detector.encoder_.parts, list(detector.encoder_.valued)
+    plain = [i for i in range(len(parts)) if i not in valued]
+    gaps = torch.tensor([parts[i].outcomes - 1 if parts[i].missing else NOVEL for i in valued])
+    turns = torch.tensor([getattr(parts[i], "period", 0.0) or math.inf for i in valued])
+    outcomes, others = (
+        torch.cat([codes[:, plain], (codes[:, valued] == gaps).long()], 1) for codes in (encoded.codes, kept.codes)
+    )
     found = np.empty(len(encoded), dtype=np.int64)
     for row in range(len(encoded)):
-        apart = (kept.values - encoded.values[row]).abs().clamp(max=FARTHEST_PER_PART).sum(1)
-        apart += FARTHEST_PER_PART * (kept.codes[:, plain] != encoded.codes[row, plain]).sum(1)
-        found[row] = int(apart.argmin())
+        apart = (kept.values - encoded.values[row]).abs()
+        near = torch.minimum(apart, turns - apart).clamp(max=FARTHEST_PER_PART).sum(1)
+        near += FARTHEST_PER_PART * (others != outcomes[row]).sum(1)
+        found[row] = int(near.argmin())
     return found
 
 

@@ -17,6 +17,8 @@ class Expected(msgspec.Struct, frozen=True):
         modes: Peaks of the density, highest first.
         likely: Most probable categories, or single values, with their probabilities.
         grid, density: The density as a curve; empty for categories.
+        held: The category, or single value with a probability of its own, that the record holds, named as in `likely`,
+            and its probability; None for all other values.
     """
 
     text: str
@@ -25,6 +27,7 @@ class Expected(msgspec.Struct, frozen=True):
     likely: tuple[tuple[str, float], ...]
     grid: tuple[float, ...]
     density: tuple[float, ...]
+    held: tuple[str, float] | None = None
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -35,7 +38,8 @@ class Reason(msgspec.Struct, frozen=True):
         seen: What the record holds, as text.
         seen_value: The same as a number (hour of day for dates); None for categories and gaps.
         contribution: What the column adds to the anomaly score.
-        surprise: −log p of what was seen, in nats; None where the score is no sum over columns.
+        surprise: How surprising the column is, in nats, as the detector counts it (see `DMDN`); None where the score is
+            no sum over columns.
         expected: What would have been ordinary.
         phrase: Seen and expected as one clause.
     """
@@ -72,7 +76,7 @@ class Explanation(msgspec.Struct, frozen=True):
         reasons: What contributes most.
         nearest: The nearest normal record of training that is kept, as text by column; None where none is.
         baseline: What all contributions together leave of the score: 0 where it is their sum, else the score of the
-            nearest normal record.
+            nearest normal record, a sequence cut or filled up to the length of the one explained.
         kind: What kind of anomaly it is, in a word, where a model tells kinds; else empty.
         picture: For sequences and images.
     """

@@ -66,6 +66,10 @@ class ColumnModel(Model[Encoded]):
         """The same before the parts of a column are summed, shape (n, parts)."""
 
     @abstractmethod
+    def scored_columns(self) -> list[int]:
+        """The columns that the score is a sum over, ascending: all but where there are targets."""
+
+    @abstractmethod
     def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         """What one part is expected to be, given all columns but its own.
 
@@ -143,7 +147,7 @@ class EnergyModel(Model[B]):
 def in_padded_chunks(evidence: Callable[[B], Tensor], records: B, device: torch.device) -> Floats:
     """The evidence of a model (or another function of a batch) on many records, finite, shape (n, ...).
 
-    All chunks have one size, the last one padded: a record's figures depend on the record alone, to the bit.
+    All chunks have one size, the last one padded: but for rounding a record's figures depend on the record alone.
     Chunks are shared out among threads, each of which computes on one core: the operations are too small to split.
     """
 

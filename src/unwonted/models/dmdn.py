@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unwonted.detector import Detector
-from unwonted.encode import Encoder
+from unwonted.encode import Encoded, Encoder
 from unwonted.errors import DataError, check_choice
 from unwonted.models.masked_mixture import MaskedMixture
+from unwonted.parts import VALUE
 from unwonted.schema import Overrides
 from unwonted.train import Plan, Progress, steps_for
 
@@ -46,7 +47,8 @@ class DMDN(Detector):
     documented surrogate of −log p(x).
 
     `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
-    rule in the order given; nothing else is in the score then.
+    rule in the order given; nothing else is in the score then. It is the density on scaled axes; `log_density` has that
+    in the columns' own units.
 
     Args:
         target: Columns whose density is wanted given all others; none for all columns.
@@ -109,14 +111,26 @@ class DMDN(Detector):
         return self._evidence(self._encoded(X))[..., 0]
 
     def log_density(self, X: Any) -> Floats:
-        """log p(target columns | all others), in nats, shape (n,): exact, up to the constant of the columns' units.
+        """log p(target columns | all others), in nats, shape (n,): exact, in the units of the columns.
+
+        A number that is measured has a density, per unit of its column (a date per hour of the day); one that is
+        counted or rounded, so that values repeat, and a category have a probability. The score is −log p by the scaled
+        axes on which the network learns, and differs by the slope of these, which is not the same for all values.
 
         Raises:
             DataError: if the detector has no target; its score is then a surrogate and no density.
         """
         if not self._targets():
             raise DataError("log_density needs a target: DMDN(target=[...]); without one the score is no density")
-        return self.score_samples(X)
+        encoded = self._encoded(X)
+        assert isinstance(encoded, Encoded)
+        log_p = -self.model_.score(self._evidence(encoded))
+        for place, position in enumerate(self.encoder_.valued):
+            part = self.encoder_.parts[position]
+            if part.column in self._targets():
+                slope = part.log_slope(encoded.values[:, place].double().numpy())
+                log_p += np.where(encoded.codes[:, position].numpy() == VALUE, slope, 0.0)
+        return log_p
 
     def _targets(self) -> tuple[str, ...]:
         return (self.target,) if isinstance(self.target, str) else tuple(self.target or ())

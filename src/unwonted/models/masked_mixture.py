@@ -138,6 +138,9 @@ class MaskedMixture(ColumnModel):
         wrong = (~torch.isfinite(nats)).any(0).nonzero().flatten().tolist()
         return f"the loss of column {self.labels[(wrong or [0])[0]]!r} is not finite"
 
+    def scored_columns(self) -> list[int]:
+        return sorted(set(self.column_of_part[self.scored.any(0)].tolist()))
+
     def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         own_column = self.column_of_part == self.column_of_part[position]
         hidden = self.hidden[self.scored[:, position]].any(0) | own_column

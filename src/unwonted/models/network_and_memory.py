@@ -60,6 +60,9 @@ class NetworkAndMemory(ColumnModel):
     def part_surprise(self, batch: Encoded) -> Tensor:
         return self.network.part_surprise(batch)
 
+    def scored_columns(self) -> list[int]:
+        return self.network.scored_columns()
+
     def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         return self.network.conditional(batch, position)
 

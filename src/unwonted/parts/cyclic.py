@@ -41,7 +41,12 @@ class CyclicPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="c
         return self.scaled(x)
 
     def original(self, t: Floats) -> Floats:
-        return np.mod(np.asarray(t, dtype=np.float64), self.period) * (self.cycle / self.period)
+        """The inverse of `scaled`; a full turn is the cycle, so that a whole circle is drawn from end to end."""
+        return np.asarray(t, dtype=np.float64) * (self.cycle / self.period)
+
+    def log_slope(self, t: Floats) -> Floats:
+        """log |dt/dx| at scaled values, shape (n,), which turns a density of t into one of x."""
+        return np.full(len(t), math.log(self.period / self.cycle))
 
     def codes(self, x: Floats) -> Codes:
         return np.where(np.isnan(x), 1 if self.missing else NOVEL, VALUE)

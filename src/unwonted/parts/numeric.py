@@ -1,5 +1,7 @@
 """Numbers: a scaled value, and outcomes for those that stand out by their frequency."""
 
+import math
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +116,14 @@ class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
         z = np.asarray(t, dtype=np.float64) * self.deviation + self.mean
         with np.errstate(over="ignore"):
             return self.centre + self.scale * (z if self.linear else np.sinh(z))
+
+    def log_slope(self, t: Floats) -> Floats:
+        """log |dt/dx| at scaled values, shape (n,), which turns a density of t into one of x; 0 for mass."""
+        if self.resolution:
+            return np.zeros(len(t))
+        z = t * self.deviation + self.mean
+        bent = 0.0 if self.linear else np.logaddexp(z, -z) - math.log(2)
+        return np.full(len(t), -math.log(self.deviation * self.scale)) - bent
 
     def codes(self, x: Floats) -> Codes:
         """The outcome of each value, shape (n,)."""

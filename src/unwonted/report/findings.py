@@ -187,11 +187,11 @@ def _likely(reason: "Reason") -> tuple[Likely, ...]:
     shares = list(reason.expected.likely[:4])
     if not shares:
         return ()
-    if reason.seen not in dict(shares):
-        known = dict(reason.expected.likely)
-        shares.append((reason.seen, known.get(reason.seen, math.exp(-max(reason.surprise or 0.0, 0.0)))))
+    held = reason.expected.held
+    if held and held not in shares:
+        shares.append(held)
     return tuple(
-        Likely(text, percent(share), min(100.0, max(0.8, 100 * share)), text == reason.seen) for text, share in shares
+        Likely(text, percent(share), min(100.0, max(0.8, 100 * share)), (text, share) == held) for text, share in shares
     )
 
 
