@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from conftest import behaviour
-from unwonted import DMDN, ArtifactError, DataError, load
+from unwonted import DMDN, ArtifactError, DataError, DMDNClassifier, load
 from unwonted.artifact import FORMAT, read_manifest
 from unwonted.checks import state
 
@@ -106,6 +108,30 @@ def test_every_way_of_fitting_can_be_saved(arguments: dict[str, Any], tmp_path: 
     assert loaded.anomaly_score(new).tolist() == detector.anomaly_score(new).tolist()
     assert loaded.predict(new).tolist() == detector.predict(new).tolist()
     assert repr(loaded.explain(new.slice(0, 2))) == repr(detector.explain(new.slice(0, 2)))
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"alert_rate": np.float32(0.25), "random_state": np.int64(3)}, {"alert_rate": 0.25, "random_state": 3}),
+        ({"ignore": pd.Index(["time"])}, {"ignore": ["time"]}),
+        ({"ignore": np.array(["time"])}, {"ignore": ["time"]}),
+        ({"schema": {"failures": {"kind": np.str_("categorical")}}}, {"schema": {"failures": {"kind": "categorical"}}}),
+    ],
+)
+def test_arguments_of_numpy_and_pandas_are_saved_as_python_values(given: Any, kept: Any, tmp_path: Path) -> None:
+    DMDN(**{**SMALL, **given}).fit(behaviour(30)).save(tmp_path / "model.safetensors")
+    config = load(tmp_path / "model.safetensors").get_params()
+    assert {name: config[name] for name in kept} == kept
+
+
+@pytest.mark.parametrize("normal", [[np.int64(1)], pd.Series([1]), pl.Series([1]), np.array([1]), np.int64(1), (1,)])
+def test_what_is_normal_is_saved_whatever_holds_it(normal: Any, tmp_path: Path) -> None:
+    y = np.array([np.int64(i % 3 > 0) for i in range(30)], dtype=object)
+    DMDNClassifier(**SMALL, normal=normal).fit(behaviour(30), y).save(tmp_path / "model.safetensors")
+    loaded = load(tmp_path / "model.safetensors")
+    assert (loaded.classes_.tolist(), loaded.normal_.tolist()) == ([0, 1], [False, True])
+    assert loaded.normal in ([1], 1)
 
 
 def test_one_fitted_on_an_array_takes_arrays_again(tmp_path: Path) -> None:

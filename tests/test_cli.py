@@ -2,14 +2,17 @@
 
 import io
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -126,6 +129,13 @@ def test_normal_0_is_0_in_any_type(values):
     ]
 
 
+@pytest.mark.parametrize("values", [["a", "", None], [1.0, math.nan, None]])
+def test_no_label_is_one_in_evaluation_as_in_training(values):
+    labels = read_labels(pa.table({"y": values}), "y", [str(values[0])], [Path("f")])
+    assert labels.known.tolist() == [True, False, False]
+    assert labels.normal.tolist() == [True, False, False]
+
+
 def test_several_normal_values_and_gaps_in_the_labels():
     labels = read_labels(pa.table({"y": ["a", "b", None, "c"]}), "y", ["a", "c"], [Path("f")])
     assert labels.normal.tolist() == [True, False, False, True]
@@ -200,6 +210,17 @@ def test_without_output_the_strangest_are_told_in_words_and_no_value_steers_the_
     assert told["findings"][0]["nearest"]["action"] in ("backup", "read", "write", "mail")
 
 
+@pytest.mark.parametrize("command", [["score"], ["report", "-o", "strange.html"]])
+def test_what_is_no_number_is_told_once_and_not_when_quiet(run, command):
+    given = read_table("new.csv")
+    strange = [*map(str, given["bytes_out"].to_pylist()[:-1]), "plenty"]
+    write_table(given.set_column(3, "bytes_out", pa.array(strange)), "strange.parquet")
+    command = [command[0], "model.safetensors", "strange.parquet", *command[1:]]
+    said = "column 'bytes_out': 1 of 200 values are no numbers (such as 'plenty')"
+    assert run(*command)[1].count(said) == 1
+    assert run(*command, "--quiet")[1] == ""
+
+
 def test_score_notices_the_training_records(run):
     said = "look like the records that the model learnt from"
     assert said in run("score", "model.safetensors", "train.parquet", "-o", "x.csv")[1]
@@ -233,6 +254,9 @@ def test_evaluate_leaves_out_records_without_a_label_and_says_so(run):
     out, err = run("evaluate", "model.safetensors", "gaps.parquet", "--label", "label", "--normal", "no", "--json")
     assert json.loads(out)["n"] == 180
     assert "20 records have no label" in err
+    _, err = run("report", "model.safetensors", "gaps.parquet", "-o", "gaps.html", "--label", "label", "--normal", "no")
+    assert "20 records have no label: shown" in err
+    assert "report on 200 records" in err
 
 
 def test_report_has_the_quality_section_only_with_labels(run):
@@ -270,6 +294,17 @@ def test_inspect_shows_a_data_file_and_a_model(run):
     assert told["calibration_records"] == len(detector.calibration_.scores)
     out, _ = run("inspect", "model.safetensors")
     assert f"{detector.exemplars_.num_rows} training records in readable form" in out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_inspect_reads_a_pipe_once_and_from_its_first_byte(run, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("user,bytes\nann,12\nbob,7\n",))
+    writer.start()
+    told = json.loads(run("inspect", str(pipe), "--json")[0])
+    writer.join()
+    assert [column["name"] for column in told["columns"]] == ["user", "bytes"]
 
 
 def test_models_lists_the_registry(run):
@@ -407,6 +442,20 @@ def test_a_classifier_is_fitted_scored_evaluated_and_reported_on(run, taught):
     page = folder / "report.html"
     run("report", str(model), test, "-o", str(page), "--label", "outcome", "--normal", "usual")
     assert page.exists()
+
+
+def test_a_classifier_knows_its_labels_in_any_type(run, tmp_path):
+    for seed, cast in ((1, pa.int64()), (5, pa.string())):
+        table = labelled_records(240, seed)
+        usual = pc.equal(table["outcome"], "usual").cast(pa.int64())
+        pq.write_table(table.append_column("bit", usual.cast(cast)), tmp_path / f"{cast}.parquet")
+    model = tmp_path / "model.safetensors"
+    flags = ["--label", "bit", "--normal", "1"]
+    ints, texts = tmp_path / "int64.parquet", tmp_path / "string.parquet"
+    run("fit", str(ints), "-o", str(model), "--supervised", "--max-time", "0.1s", *flags)
+    out, err = run("evaluate", str(model), str(texts), "--json", *flags)
+    assert "never seen in training" not in err
+    assert json.loads(out)["n"] == 240
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -105,6 +106,30 @@ def test_other_types_as_dates():
     assert as_dates(pa.array([math.inf, math.nan, None])).null_count == 3
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(["1970-01-01", "0001-01-01T00:00:00+02:00", "0000-01-01", "9999-12-31T23:00:00-02:00", "-9e10"]),
+        pa.array([0, 2**60, -(2**60), 2**62, -(10**12)], pa.timestamp("s")),
+        pa.array([0, 2**60, -(2**60), 2**62, -(10**15)], pa.timestamp("ms", "Europe/Berlin")),
+        pa.array([0, 2**60, -(2**60), 2**62, -(10**17)], pa.timestamp("us", "UTC")),
+        pa.array([0, 2**31 - 1, -(2**31), 2_932_897, -719_163], pa.date32()),
+        pa.array([0, 86_400_000 * 2**30, -86_400_000 * 2**30, 86_400_000 * 2**23, None], pa.date64()),
+        pa.array([0, -9e10, 1e30, -1e30, math.inf]),
+        pa.array([0, -(10**11) + 1, -(9 * 10**10), -(7 * 10**10), None]),
+    ],
+)
+def test_there_is_no_date_outside_the_years_1_to_9999(values):
+    assert as_dates(values).to_pylist() == [dt.datetime(1970, 1, 1), None, None, None, None]
+
+
+def test_the_first_and_the_last_date_are_dates():
+    ends = [dt.datetime.min, dt.datetime.max]
+    assert as_dates(pa.array([end.isoformat() for end in ends])).to_pylist() == ends
+    assert as_dates(pa.array(ends)).to_pylist() == ends
+    assert as_dates(pa.array([end.date() for end in ends]))[1].as_py() == dt.datetime(9999, 12, 31)
+
+
 def test_flags_know_the_usual_words_and_keep_news():
     assert as_flags(pa.array(["TRUE", " yes", "Y", "on", "1", "1.0"])).to_pylist() == ["true"] * 6
     assert as_flags(pa.array(["False", "no", "n", "OFF", "0"])).to_pylist() == ["false"] * 5
@@ -123,6 +148,48 @@ def test_text_has_one_spelling_whatever_the_type():
         assert as_text(pa.array(values)).to_pylist() == ["80", "-3", str(2**52)]
     assert as_text(pa.array([1.5, math.inf, None])).to_pylist() == ["1.5", "inf", None]
     assert as_text(pa.array([" a ", "007", "1.50"])).to_pylist() == [" a ", "007", "1.50"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("0.00", pa.decimal128(5, 2)),
+        ("0", pa.decimal128(38, 10)),
+        ("1.00", pa.decimal64(18, 2)),
+        ("-2.50", pa.decimal256(60, 7)),
+        ("0.00001", pa.decimal128(38, 10)),
+        ("0.0000001", pa.decimal128(38, 10)),
+        ("120000", pa.decimal128(9, -3)),
+        ("1234567890123456.5", pa.decimal128(38, 4)),
+    ],
+)
+def test_decimals_are_spelt_like_the_equal_floats(number, kind):
+    decimals, floats = pa.array([Decimal(number), None], kind), pa.array([float(number), None])
+    assert as_text(decimals).to_pylist() == as_text(floats).to_pylist()
+
+
+def test_whole_decimals_keep_every_digit():
+    assert as_text(pa.array([Decimal(2**63 + 1)], pa.decimal128(38, 4))).to_pylist() == [str(2**63 + 1)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1, -3, None]),
+        pa.array([1.0, 0.5, 1e20, -0.0, 1e-9, math.inf, math.nan]),
+        pa.array([0.1, 16777217.0], pa.float32()),
+        pa.array([Decimal("0.00"), Decimal("1.50"), None], pa.decimal128(5, 2)),
+        pa.array(["1.0", "1.00", "NA", "", " 1.0", "007", "-0.0", "x.0"]),
+        pa.array([True, None]),
+        pa.array([dt.date(2024, 1, 1)]),
+        pa.array([dt.datetime(2024, 1, 1, 0, 30)]),
+        pa.array([dt.timedelta(seconds=1)]),
+    ],
+)
+def test_what_was_read_once_reads_the_same_again(values):
+    for read in (as_text, as_numbers, as_dates, as_flags):
+        once = read(values)
+        assert read(once).equals(once)
 
 
 @given(st.lists(st.sampled_from(["1", "1.0", "x", "", "2024-01-01", "yes", "NA", " 7", "007", "inf"]), min_size=1))

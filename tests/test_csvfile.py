@@ -1,5 +1,7 @@
 """CSV of every usual dialect reads alike, and no row, zero or blank gets lost."""
 
+import math
+
 import pytest
 
 from unwonted.csvfile import read_csv, to_utf8
@@ -52,6 +54,43 @@ def test_leading_zeros_are_not_lost():
     assert table["a"].to_pylist() == ["10", "007"]
     assert table["b"].to_pylist() == [5, 0]
     assert table["d"].to_pylist() == ["01", "0"]
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        ["0xC000006D", "0x10"],
+        ["18446744073709551610", "18446744073709551615"],
+        ["00000000000000000012", "12345678901234567890"],
+        ["+0012", "+0013"],
+        ["1.5", "007"],
+        ["1.5", "9007199254740993"],
+        ["1" * 400, "2"],
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("before", ["", "\t"])
+def test_what_numbers_cannot_hold_stays_text(codes, end, before):
+    data = end.join(["n,code", *(f"7,{before}{code}" for code in codes)])
+    table, _ = read_csv(data.encode(), "log.csv")
+    assert table["code"].to_pylist() == [before + code for code in codes]
+    assert table["n"].to_pylist() == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (["0.1234567890123456789", "1e20"], [0.12345678901234568, 1e20]),
+        (["9223372036854775807", "-9223372036854775808"], [2**63 - 1, -(2**63)]),
+        (["1.5", "1234567890123456"], [1.5, 1234567890123456]),
+        (["9007199254740992", "0.5"], [2**53, 0.5]),
+        (["1e999", "18446744073709551616.0"], [math.inf, 2.0**64]),
+        (["0", "00.5"], [0, 0.5]),
+    ],
+)
+def test_numbers_that_are_held_stay_numbers_beside_codes(written, read):
+    data = "\n".join(["n,code", *(f"{number},007" for number in written)])
+    assert read_csv(data.encode(), "log.csv")[0]["n"].to_pylist() == read
 
 
 def test_blank_lines_are_records_only_where_there_is_one_column():

@@ -72,6 +72,14 @@ def test_leading_zeros_mean_codes_where_they_are_the_rule():
     assert infer_column("a", pa.array(["00", *map(str, MANY)])).kind is Kind.NUMERIC
 
 
+def test_whole_numbers_that_a_float_would_merge_are_codes():
+    ids = [str(2**64 + i) for i in range(7)] * 10
+    column = infer_column("session", pa.array(ids))
+    assert column.kind is Kind.CATEGORICAL
+    assert "more digits than a number keeps" in column.notices[0]
+    assert infer_column("size", pa.array([str(2**60 + 2**10 * i) for i in range(70)])).kind is Kind.NUMERIC
+
+
 @pytest.mark.parametrize("name", ["id", "ID", "user_id", "sessionId", "flow.uuid", "unnamed_1", "__index_level_0__"])
 @pytest.mark.parametrize("values", [list(MANY), [f"u{number}" for number in MANY]])
 def test_near_unique_identifiers_are_ignored_and_told(name, values):

@@ -1,5 +1,8 @@
 """Labels: what is read of them, which are missing, which mean normal, and what is refused; weights and balance."""
 
+import datetime as dt
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -30,11 +33,18 @@ def encoded(n: int) -> Encoded:
         (pl.Series([3, None, 5, 5]), [3, 5], [0, -1, 1, 1]),
         (pa.array([3, None, 5, 5]), [3, 5], [0, -1, 1, 1]),
         (pa.chunked_array([["x"], ["y", "x", "x"]]), ["x", "y"], [0, 1, 0, 0]),
+        (pa.array(["x", "y", "x", "x"]), ["x", "y"], [0, 1, 0, 0]),
+        (pa.array([True, False, True, True]), [False, True], [1, 0, 1, 1]),
+        (pa.array(["x", "y", "x", "x"]).dictionary_encode(), ["x", "y"], [0, 1, 0, 0]),
+        (["x", float("nan"), "y", "x"], ["x", "y"], [0, -1, 1, 0]),
+        (np.array([np.int64(3), None, np.int64(5), 5], dtype=object), [3, 5], [0, -1, 1, 1]),
+        (np.array(["x", "", "y", "x"], dtype=np.dtypes.StringDType()), ["x", "y"], [0, -1, 1, 0]),
     ],
 )
 def test_labels_of_any_kind_are_read_and_gaps_are_no_class(y: object, classes: list, codes: list) -> None:
     labels = Labels.read(y, len(codes))
     assert labels.classes.tolist() == classes
+    assert not any(isinstance(value, np.generic) for value in labels.classes.tolist())
     assert labels.codes.tolist() == codes
     assert codes_of(y, len(codes), labels.classes).tolist() == codes
 
@@ -50,6 +60,9 @@ def test_labels_of_any_kind_are_read_and_gaps_are_no_class(y: object, classes: l
         ([np.inf, 1.0, 0.0, 1.0], "Input y contains infinity"),
         (["a", "b", "c", "d"], "4 different labels in 4 records"),
         (np.array(["a", 1, "a", 1], dtype=object), "mix text and numbers"),
+        ([b"a", b"b", b"a", b"a"], "Unknown label type: bytes"),
+        ([Decimal(1), Decimal(0), Decimal(1), None], "Unknown label type: Decimal"),
+        ([dt.date(2024, 1, 1), dt.date(2024, 1, 2), dt.date(2024, 1, 1), None], "Unknown label type: date"),
     ],
 )
 def test_labels_that_cannot_be_learnt_are_refused_in_a_sentence(y: object, message: str) -> None:

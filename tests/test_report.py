@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -144,6 +145,27 @@ def test_categories_are_finer_than_labels(detector):
     page = build_report(detector, TABLE, coarse, [0], categories=LABELS)
     assert "password guessing" in page
     assert page == build_report(detector, TABLE, [str(label) for label in coarse], [False], categories=LABELS)
+    assert page == build_report(detector, TABLE, coarse, [0], categories=pd.Series(LABELS))
+
+
+def test_records_without_a_label_are_shown_under_their_number_but_judge_nothing(detector):
+    known = np.arange(400) % 3 > 0
+    labels = [
+        label if told else gap for label, told, gap in zip(LABELS, known, [None, "", math.nan, ""] * 100, strict=True)
+    ]
+    page = build_report(detector, TABLE, labels, ["ordinary"], top=400)
+    text = Page(page).text
+    scores, rest = detector.anomaly_score(TABLE), TABLE.filter(pa.array(known))
+    alerts = detector.calibration_.p_values(scores) <= 0.05
+    anomaly = np.array([label != "ordinary" for label in LABELS])
+    measured = evaluate(
+        detector.anomaly_score(rest), anomaly[known], alerts[known], alert_rate=0.05, threshold=-detector.offset_
+    )
+    for cell, said in (("tp", "found"), ("fn", "missed"), ("fp", "false alert"), ("tn", "left in peace")):
+        assert f"{measured['confusion'][cell]}\n{said}" in text
+    assert f"{measured['auroc']:.3f}" in text
+    assert page.count("no label") == (~known).sum()
+    assert all(f"record <b>{number}</b>" in page for number in (1, 200, 400))
 
 
 def test_without_labels_nothing_is_judged(detector):
@@ -155,7 +177,7 @@ def test_without_labels_nothing_is_judged(detector):
 
 def test_labels_of_one_kind_are_said_to_tell_nothing(detector):
     page = build_report(detector, TABLE, ["a"] * 400, ["a"])
-    assert "All 400 records are labelled normal" in page
+    assert "All 400 labels mean normal" in page
     assert "AUROC" not in page
 
 

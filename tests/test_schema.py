@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from decimal import Decimal
 
 import msgspec
 import numpy as np
@@ -36,6 +37,15 @@ def test_features_are_what_a_model_may_see():
     assert SCHEMA.targets == ()
     assert SCHEMA.text == ("proto",)
     assert len(SCHEMA.notices) == 2  # the constant and the identifier
+
+
+def test_selecting_twice_is_selecting_once():
+    decimals = pa.array([Decimal("0.00"), Decimal("1.00"), None], pa.decimal128(5, 2))
+    table = TABLE.append_column("flag", decimals).append_column("code", decimals)
+    once, _ = Schema.infer(table, {"code": {"kind": "categorical"}}).select(table)
+    assert once["flag"].to_pylist() == ["false", "true", None]
+    assert once["code"].to_pylist() == ["0", "1", None]
+    assert Schema.infer(table, {"code": {"kind": "categorical"}}).select(once)[0].equals(once)
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role not in (Role.FEATURE, Role.TARGET)])

@@ -1,6 +1,8 @@
 """Files are written whole or not at all, read back equal, and hold no formulas."""
 
 import os
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -97,6 +99,20 @@ def test_devices_are_written_to_not_replaced():
     before = os.stat("/dev/null").st_rdev
     write_table(TABLE, "/dev/null")
     assert os.stat("/dev/null").st_rdev == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="devices of POSIX")
+@pytest.mark.parametrize("mode", ["w", "a"])
+def test_standard_output_gets_the_table_also_where_it_leads_to_a_file(tmp_path, mode):
+    path = tmp_path / "out"
+    path.write_text("before\n")
+    code = (
+        "import pyarrow as pa; from unwonted.sinks import write_table; write_table(pa.table({'a': [1]}), '/dev/stdout')"
+    )
+    with path.open(mode) as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert path.read_text() == ("before\n" if mode == "a" else "") + '"a"\n1\n'
+    assert os.listdir(tmp_path) == ["out"]
 
 
 @pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), KeyboardInterrupt()])

@@ -1,8 +1,10 @@
 """Frames, arrays and files become one table; what cannot be read is named, with its line."""
 
 import bz2
+import datetime as dt
 import gzip
 import io
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -73,6 +75,37 @@ def test_rows_and_mappings():
 def test_nested_values_are_spread_or_spelt():
     table = as_table(pl.DataFrame({"u": [{"name": "ann", "at": {"x": 1}}], "tags": [["a", "b"]]}))
     assert table.to_pydict() == {"u.name": ["ann"], "u.at.x": [1], "tags": ['["a", "b"]']}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pd.cut([1, 5, 11], [0, 4, 10]), ['{"left": 0, "right": 4}', '{"left": 4, "right": 10}', None]),
+        (pd.PeriodIndex(["2024-01", "2024-02", None], freq="M"), ["2024-01", "2024-02", None]),
+        (pd.Categorical(pd.PeriodIndex(["2024-01", None], freq="M")), ["2024-01", None]),
+        ([b"\xff", b"\xfe", b"ok"], ["\\xff", "\\xfe", "ok"]),
+    ],
+)
+def test_values_of_foreign_types_become_text_that_tells_them_apart(values, expected):
+    assert as_table(pd.DataFrame({"a": values}))["a"].to_pylist() == expected
+
+
+def test_half_a_character_is_spelt_out():
+    assert as_table({"a": ["x\ud800", "x\ud801", None]})["a"].to_pylist() == ["x\\ud800", "x\\ud801", None]
+    assert as_table({"a": [["x\ud800"], "b"]})["a"].to_pylist() == ['["x\\ud800"]', "b"]
+
+
+def test_dictionaries_of_anything_are_decoded():
+    coded = pa.DictionaryArray.from_arrays(pa.array([1, 0]), pa.array([[1, 2], [3]]))
+    assert as_table(pa.table({"a": coded}))["a"].to_pylist() == ["[3]", "[1, 2]"]
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("s"), pa.timestamp("us", "UTC"), pa.date32()])
+def test_times_that_python_cannot_hold_become_text(kind):
+    far = 2_932_897 if kind == pa.date32() else 253_402_300_800 * (1 if kind.unit == "s" else 10**6)
+    table = as_table(pa.table({"held": pa.array([0, None], kind), "far": pa.array([0, far], kind)}))
+    assert table.schema.types == [kind, pa.string()]
+    assert [text.split()[0] for text in table["far"].to_pylist()] == ["1970-01-01", "10000-01-01"]
 
 
 @pytest.mark.parametrize(
@@ -204,6 +237,43 @@ def test_several_files_are_one_table_matched_by_name(tmp_path):
     assert notices_of(table) == ("column 'a': the files hold int64 and string, so it is read as text",)
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "kind"),
+    [
+        (pa.array([2**63 - 1]), pa.array([2**64 - 1], pa.uint64()), pa.uint64()),
+        (pa.array([-1]), pa.array([2**62], pa.uint64()), pa.int64()),
+        (pa.array([2**53]), pa.array([0.5]), pa.float64()),
+        (pa.array([1], pa.duration("us")), pa.array([1], pa.duration("ns")), pa.duration("ns")),
+        (pa.array([1], pa.time32("s")), pa.array([1], pa.time64("us")), pa.time64("us")),
+        (pa.array([Decimal("1.5")]), pa.array([Decimal("20.25")]), pa.decimal256(4, 2)),
+        (pa.array([Decimal(1)], pa.decimal256(76, 0)), pa.array([Decimal("0.5")]), pa.float64()),
+        (pa.array([dt.date(2024, 1, 1)]), pa.array([0], pa.timestamp("ns")), pa.timestamp("us")),
+    ],
+)
+def test_several_files_meet_in_a_type_that_holds_all_their_values(tmp_path, one, two, kind):
+    for name, values in (("one", one), ("two", two)):
+        parquet.write_table(pa.table({"a": values}), tmp_path / name)
+    table = read_table([tmp_path / "one", tmp_path / "two"])
+    assert table["a"].type == kind
+    assert notices_of(table) == ()
+    assert table["a"].to_pylist() == [values.cast(kind)[0].as_py() for values in (one, two)]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (pa.array([2**53 + 1]), pa.array([0.5])),
+        (pa.array([-1]), pa.array([2**64 - 1], pa.uint64())),
+    ],
+)
+def test_several_files_meet_as_text_where_no_number_type_holds_all(tmp_path, one, two):
+    for name, values in (("one", one), ("two", two)):
+        parquet.write_table(pa.table({"a": values}), tmp_path / name)
+    table = read_table([tmp_path / "one", tmp_path / "two"])
+    assert table["a"].to_pylist() == [str(one[0]), str(two[0])]
+    assert "so it is read as text" in notices_of(table)[0]
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_several_files_with_other_columns_are_refused(tmp_path, order):
     files = [tmp_path / "one.csv", tmp_path / "two.csv"]
@@ -217,6 +287,21 @@ def test_json_of_mixed_types_keeps_every_value(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"a": 1, "b": "2024-01-01"}\n{"a": "x", "b": "2024-01-02"}\n{"a": true}\n')
     assert read_table(path)["a"].to_pylist() == ["1", "x", "true"]
+
+
+def test_json_of_half_a_character_is_read(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"ua": "x\\ud800"}\n{"ua": "\\ud83d\\ude00"}\n')
+    assert read_table(path)["ua"].to_pylist() == ["x\\ud800", "\N{GRINNING FACE}"]
+
+
+@pytest.mark.parametrize("others", ["", ', "b": 1.5'])
+def test_json_of_long_numbers_keeps_every_digit(tmp_path, others):
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(f'{{"a": {2**64 - end}{others}}}\n' for end in (1, 2)))
+    assert [str(value) for value in read_table(path)["a"].to_pylist()] == [str(2**64 - 1), str(2**64 - 2)]
+    path.write_text('{"a": 1e20}\n{"a": 0.12345678901234567}\n')
+    assert read_table(path)["a"].to_pylist() == [1e20, 0.12345678901234567]
 
 
 def test_columns_kept_as_text_do_not_depend_on_the_other_rows(tmp_path):

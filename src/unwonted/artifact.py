@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,9 +103,7 @@ def save(detector: "Estimator", path: str | Path) -> None:
     config["verbose"] = False
     if config["device"] == "cuda":
         config["device"] = "auto"  # there may be none where the file is read
-    if isinstance(config.get("normal"), np.ndarray | np.generic):
-        config["normal"] = config["normal"].tolist()
-    if not isinstance(config["random_state"], int | None):
+    if isinstance(config["random_state"], np.random.RandomState):
         config["random_state"] = None
     names = getattr(detector, "feature_names_in_", None)
     manifest = Manifest(
@@ -112,7 +111,7 @@ def save(detector: "Estimator", path: str | Path) -> None:
         package=unwonted.__version__,
         model=name,
         labels=_classes(detector),
-        config=config,
+        config=_plain(config),
         features=(detector.n_features_in_, None if names is None else tuple(names)),
         schema=detector.schema_,
         encoder=detector.encoder_,
@@ -195,6 +194,16 @@ def _registered(detector: "Estimator") -> str:
             if find(name) is type(detector):
                 return name
     raise ArtifactError(f"{type(detector).__name__} is no registered model; add it to unwonted.models.MODELS")
+
+
+def _plain(value: Any) -> Any:
+    """A constructor argument without NumPy, pandas or Polars, whose values JSON does not know."""
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    as_list = getattr(value, "tolist", None) or getattr(value, "to_list", None)
+    return value if as_list is None else _plain(as_list())
 
 
 def _classes(detector: "Estimator") -> Classes | None:

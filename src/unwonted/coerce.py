@@ -1,5 +1,6 @@
 """One Arrow array in the canonical form of its kind: what counts as missing, a number, a date, a yes."""
 
+import datetime as dt
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ __all__ = [
     "as_numbers",
     "as_text",
     "is_text",
+    "outside_calendar",
     "padded_codes",
     "without_missing",
 ]
@@ -38,6 +40,8 @@ _FALSE = pa.array(["false", "no", "f", "n", "off", "0"])
 
 # Below these sizes a number counts seconds, milliseconds, microseconds since 1970; above all, nanoseconds.
 _EPOCH_SCALES = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0))
+
+_CALENDAR = pa.array([dt.datetime.min, dt.datetime.max], pa.timestamp("us"))
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -83,7 +87,8 @@ def as_dates(values: pa.Array) -> pa.Array:
     """The values as UTC times without a zone, in microseconds; what is missing or no date is null.
 
     Text is ISO 8601, with or without a zone (none: taken as UTC); a time of day lies on 1970-01-01. Numbers
-    count from 1970 in seconds, milli-, micro- or nanoseconds, by each number's own size.
+    count from 1970 in seconds, milli-, micro- or nanoseconds, by each number's own size. Outside the years 1 to
+    9999 there is no date.
 
     >>> as_dates(pa.array(["2024-02-29T23:30:00-01:00", "2023-02-29"])).to_pylist()
     [datetime.datetime(2024, 3, 1, 0, 30), None]
@@ -91,14 +96,12 @@ def as_dates(values: pa.Array) -> pa.Array:
     kind, micros = values.type, pa.timestamp("us")
     if is_text(kind):
         return _per_value(values, _parse_dates)
-    if pa.types.is_timestamp(kind):
-        return values.cast(pa.timestamp("us", kind.tz), safe=False).cast(micros)
-    if pa.types.is_date(kind):
-        return values.cast(micros, safe=False)
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return _on_calendar(values).cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(micros)
     if pa.types.is_time(kind):
         return values.cast(pa.time64("us"), safe=False).cast(pa.int64()).cast(micros)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return _epoch(values.cast(pa.float64(), safe=False))
+        return _on_calendar(_epoch(values.cast(pa.float64(), safe=False)))
     return pa.nulls(len(values), micros)
 
 
@@ -114,7 +117,7 @@ def as_flags(values: pa.Array) -> pa.Array:
 
 
 def as_text(values: pa.Array) -> pa.Array:
-    """The values as text, each with one spelling: 1, 1.0 and "1.0" are all "1"; what is missing is null.
+    """The values as text, each with one spelling: 1, 1.0, "1.0" and the decimal 1.00 are "1"; missing is null.
 
     >>> as_text(pa.array([1.0, 2.5, float("nan")])).to_pylist()
     ['1', '2.5', None]
@@ -127,12 +130,30 @@ def as_text(values: pa.Array) -> pa.Array:
         whole = pc.and_(pc.equal(pc.floor(wide), wide), pc.less(pc.abs(wide), 2.0**53))
         integers = pc.if_else(whole, wide, 0.0).cast(pa.int64()).cast(pa.string())
         return pc.if_else(whole, integers, values.cast(pa.string()))
-    return values.cast(pa.string())
+    text = values.cast(pa.string())
+    if pa.types.is_decimal(kind):  # whole ones as their digits, for no float holds 38 of them
+        whole = pc.match_substring_regex(text, r"^-?\d+(\.0+)?$")
+        return pc.if_else(whole, as_text(text), as_text(text.cast(pa.float64())))
+    return text
+
+
+def outside_calendar(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Where timestamps or dates of any unit lie outside the years 1 to 9999, in UTC, which Python cannot hold."""
+    kind = values.type
+    if pa.types.is_timestamp(kind):
+        kind = pa.timestamp("us" if kind.unit == "ns" else kind.unit)
+        values = values.cast(pa.timestamp(kind.unit, values.type.tz), safe=False).cast(kind)
+    first, last = _CALENDAR.cast(kind, safe=False)
+    return pc.or_(pc.less(values, first), pc.greater(values, last))
 
 
 def padded_codes(values: pa.Array) -> pa.Array:
     """Where text is a whole number with leading zeros ("007"), which no measurement is written with."""
     return pc.match_substring_regex(values, _PADDED)
+
+
+def _on_calendar(dates: pa.Array) -> pa.Array:
+    return _null_where(outside_calendar(dates), dates)
 
 
 def _null_where(mask: pa.Array, values: pa.Array) -> pa.Array:
@@ -164,7 +185,7 @@ def _parse_dates(text: pa.Array) -> pa.Array:
     zoned = pc.match_substring_regex(text, rf"^{_DAY}[ T]{_CLOCK}{_ZONE}$")
     local = _null_where(pc.invert(naive), text).cast(pa.timestamp("us"))
     world = _null_where(pc.invert(zoned), text).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
-    return pc.coalesce(local, world, _epoch(_parse_numbers(text)))
+    return _on_calendar(pc.coalesce(local, world, _epoch(_parse_numbers(text))))
 
 
 def _parse_flags(text: pa.Array) -> pa.Array:

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from unwonted.coerce import MISSING, padded_codes
+from unwonted.coerce import MISSING
 from unwonted.errors import DataError
+from unwonted.numerals import beyond_floats, may_hold_codes, was_rounded_or_shortened
 
 __all__ = ["read_csv", "to_utf8"]
 
@@ -83,7 +84,7 @@ def read_csv(
     table = _parse(data, separator, header, kinds, where)
     if not table.num_rows:
         raise DataError(f"{where}: has a header line but no rows")
-    codes = _padded_columns(data, separator, header, table, where)
+    codes = _misread_columns(data, separator, header, table, where)
     if codes:
         table = _parse(data, separator, header, kinds | {name: pa.string() for name in codes}, where)
     columns = [_blank_is_null(column) for column in table.columns]
@@ -154,7 +155,7 @@ def _header(data: bytes, separator: str, where: str) -> tuple[list[str], tuple[s
 def _parse(data: bytes, separator: str, header: list[str], kinds: dict[str, pa.DataType], where: str) -> pa.Table:
     try:
         return arrow_csv.read_csv(
-            pa.BufferReader(data.lstrip(b"\r\n")),
+            pa.BufferReader(_owned_by_arrow(data.lstrip(b"\r\n"))),
             read_options=arrow_csv.ReadOptions(
                 block_size=min(len(data) + 1, _BLOCK), column_names=header, skip_rows_after_names=1
             ),
@@ -170,6 +171,13 @@ def _parse(data: bytes, separator: str, header: list[str], kinds: dict[str, pa.D
         )
     except pa.ArrowException as error:
         raise _diagnosis(data, separator, where, error) from error
+
+
+def _owned_by_arrow(data: bytes) -> pa.Buffer:
+    """A copy outside Python: Arrow's own thread may drop it last, and a Python object so at exit aborts the process."""
+    sink = pa.BufferOutputStream()
+    sink.write(data)
+    return sink.getvalue()
 
 
 def _diagnosis(data: bytes, separator: str, where: str, error: Exception) -> DataError:
@@ -204,14 +212,16 @@ def _check_quotes(data: bytes, separator: str, where: str) -> None:
         raise DataError(f"{where}, line {first}: a quote is opened and never closed; close or double it")
 
 
-def _padded_columns(data: bytes, separator: str, header: list[str], table: pa.Table, where: str) -> list[str]:
-    """Integer columns with a number that has leading zeros: codes, whose zeros must not be lost."""
-    pattern = rb'["\n' + re.escape(separator).encode() + rb"] *[+-]?0[0-9]"
-    whole = [name for name in header if pa.types.is_integer(table.schema.field(name).type)]
-    if not whole or re.search(pattern, data) is None:
+def _misread_columns(data: bytes, separator: str, header: list[str], table: pa.Table, where: str) -> list[str]:
+    """Columns read as numbers that are none: codes and long numbers, of which no digit must be lost."""
+    kinds = {name: table.schema.field(name).type for name in header}
+    doubtful = [name for name, kind in kinds.items() if pa.types.is_integer(kind) or pa.types.is_floating(kind)]
+    if not may_hold_codes(data, separator):
+        doubtful = [name for name in doubtful if beyond_floats(table[name])]
+    if not doubtful:
         return []
-    written = _parse(data, separator, header, dict.fromkeys(whole, pa.string()), where)
-    return [name for name in whole if pc.any(padded_codes(written[name])).as_py()]
+    written = _parse(data, separator, header, dict.fromkeys(doubtful, pa.string()), where)
+    return [name for name in doubtful if was_rounded_or_shortened(written[name], table[name])]
 
 
 def _blank_is_null(column: pa.ChunkedArray) -> pa.ChunkedArray:

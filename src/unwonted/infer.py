@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unwonted.coerce import as_dates, as_numbers, is_text, padded_codes, without_missing
+from unwonted.numerals import was_rounded
 
 __all__ = ["Column", "Kind", "Role", "infer_column"]
 
@@ -112,8 +113,12 @@ def _kind_of_text(name: str, seen: pa.Array, times: pa.Array) -> tuple[Kind, lis
     if len(seen) <= 20 and (lowered <= {"true", "false"} or lowered <= {"yes", "no"}):
         return Kind.BOOLEAN, []
     total = pc.sum(times).as_py()
-    if _are_codes(pc.utf8_trim_whitespace(seen), times):
+    trimmed = pc.utf8_trim_whitespace(seen)
+    if _are_codes(trimmed, times):
         return Kind.CATEGORICAL, ['holds numbers with leading zeros, taken as codes; kind = "numeric" may suit it']
+    if was_rounded(trimmed, as_numbers(trimmed)):
+        said = 'holds whole numbers of more digits than a number keeps, taken as codes; kind = "numeric" may suit it'
+        return Kind.CATEGORICAL, [said]
     for kind, parse, what in ((Kind.NUMERIC, as_numbers, "numbers"), (Kind.DATETIME, as_dates, "dates")):
         parsed = parse(seen)
         rest = pc.sum(pc.if_else(pc.is_null(parsed), times, 0)).as_py()

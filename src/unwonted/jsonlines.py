@@ -1,6 +1,7 @@
 """JSON lines to an Arrow table: fields of all rows, mixed types as text, or the bad line named."""
 
 import json
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -8,10 +9,12 @@ import pyarrow as pa
 from pyarrow import json as arrow_json
 
 from unwonted.errors import DataError
+from unwonted.numerals import beyond_floats
 from unwonted.tidy import transposed
 
 __all__ = ["read_json_lines"]
 
+_LONG = re.compile(rb"[:,\[\s]-?[0-9]{16,}\s*[,}\]]")
 _BLOCK = 1 << 30  # Arrow's blocks must hold whole records; one block holds any record
 
 
@@ -34,9 +37,12 @@ def read_json_lines(data: bytes, where: str, *, text: Collection[str] = ()) -> p
         dated = [
             name for name in text if name in table.column_names and pa.types.is_temporal(table.schema.field(name).type)
         ]
-        return _parse(data, dated) if dated else table
+        table = _parse(data, dated) if dated else table
     except pa.ArrowException:
         return _line_by_line(data, where)
+    if any(beyond_floats(column) for column in table.columns) and _LONG.search(data):
+        return _line_by_line(data, where)  # Arrow rounds whole numbers to floats where 64 bits do not hold them
+    return table
 
 
 def _parse(data: bytes, kept: list[str]) -> pa.Table:
@@ -48,7 +54,7 @@ def _parse(data: bytes, kept: list[str]) -> pa.Table:
 
 
 def _line_by_line(data: bytes, where: str) -> pa.Table:
-    """The slow way, for what Arrow refuses: mixed types, and the search for the bad line."""
+    """The slow way, for what Arrow refuses or rounds: mixed types, long numbers, and the search for the bad line."""
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():

@@ -16,7 +16,7 @@ from unwonted.encode import Encoded
 from unwonted.errors import DataError
 from unwonted.metrics import normal_mask
 
-__all__ = ["PLENTY", "UNLABELLED", "Labelled", "Labels", "Taught", "codes_of"]
+__all__ = ["PLENTY", "UNLABELLED", "Labelled", "Labels", "Taught", "codes_of", "is_gap"]
 
 UNLABELLED = -1
 """The code of a record without a label: None, NaN or an empty text."""
@@ -122,7 +122,7 @@ class Labels:
         if len(values) != rows:
             raise DataError(f"there are {len(values)} labels for {rows} records; give one for each")
         known = ~_missing(values)
-        _refuse_fractions(values[known])
+        _refuse_other_kinds(values[known])
         try:
             classes, found = np.unique(values[known], return_inverse=True)
         except TypeError:
@@ -181,30 +181,46 @@ def codes_of(y: Any, rows: int, classes: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _as_array(y: Any) -> NDArray[Any]:
+    """The labels in an array of Python's own values or of one of NumPy's plain types."""
     if isinstance(y, pa.Array | pa.ChunkedArray):
-        y = np.array(y.to_pylist(), dtype=object) if y.null_count else y.to_numpy()
+        y = np.array(y.to_pylist(), dtype=object) if y.null_count else y.to_numpy(zero_copy_only=False)
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
+    elif isinstance(y, list | tuple) and any(isinstance(value, str) for value in y) and any(map(is_gap, y)):
+        y = np.array(y, dtype=object)  # else NumPy would make a NaN beside text the text 'nan'
     values: NDArray[Any] = column_or_1d(y, warn=True)
+    if values.dtype.kind in "OT":
+        plain = [value.item() if isinstance(value, np.generic) else value for value in values.tolist()]
+        values = np.fromiter(plain, dtype=object, count=len(plain))
     return values
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     if values.dtype.kind == "O":
-        return np.array([_is_gap(value) for value in values], dtype=bool)
+        return np.array([is_gap(value) for value in values], dtype=bool)
     if values.dtype.kind == "f":
         return np.array(np.isnan(values), dtype=bool)
     return np.array(values == "", dtype=bool) if values.dtype.kind == "U" else np.zeros(len(values), dtype=bool)
 
 
-def _is_gap(value: Any) -> bool:
+def is_gap(value: Any) -> bool:
+    """Whether a label is none: None, NaN or an empty text.
+
+    >>> [is_gap(value) for value in (None, float("nan"), "", " ", 0)]
+    [True, True, True, False, False]
+    """
     try:
         return value is None or value == "" or bool(value != value)
     except TypeError:  # pandas' NA is neither true nor false
         return True
 
 
-def _refuse_fractions(values: NDArray[Any]) -> None:
+def _refuse_other_kinds(values: NDArray[Any]) -> None:
+    odd = next((value for value in values.tolist() if not isinstance(value, str | int | float)), None)
+    if odd is not None:
+        raise DataError(
+            f"Unknown label type: {type(odd).__name__} (y holds {odd!r}); labels are text, integers or booleans"
+        )
     numbers = [value for value in values.tolist() if isinstance(value, float)]
     if any(np.isinf(number) for number in numbers):
         raise DataError("Input y contains infinity; labels are text, integers or booleans")

@@ -68,8 +68,8 @@ def atomic_write(path: str | Path, data: bytes | memoryview) -> None:
     path = Path(path)
     check_output(path)
     try:
-        if path.exists() and not path.is_file():
-            with path.open("wb") as device:
+        if _is_device(path):
+            with path.open("ab") as device:
                 device.write(data)
             return
         target = path.resolve()
@@ -117,6 +117,11 @@ def check_table_output(path: str | Path) -> None:
     _formats(Path(path))
 
 
+def _is_device(path: Path) -> bool:
+    """Whether a path is to be written to as it is; `/dev/stdout` is that even where it leads to a regular file."""
+    return path.exists() and (not path.is_file() or str(path.parent) in ("/dev", "/dev/fd"))
+
+
 def _formats(path: Path) -> tuple[Callable[[pa.Table], bytes], Callable[[bytes], bytes]]:
     """How to encode and how to compress for this name."""
     endings = [ending.lower() for ending in path.suffixes]
@@ -124,7 +129,7 @@ def _formats(path: Path) -> tuple[Callable[[pa.Table], bytes], Callable[[bytes],
     if pack is not None:
         endings.pop()
     ending = endings[-1] if endings else ""
-    if not ending and pack is None and path.exists() and not path.is_file():
+    if not ending and pack is None and _is_device(path):
         return _csv, bytes
     encode = _ENCODERS.get(ending)
     if encode is None or (pack is not None and encode is _parquet):

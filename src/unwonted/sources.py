@@ -15,13 +15,13 @@ import pyarrow as pa
 from narwhals.exceptions import DuplicateError
 from pyarrow import feather, parquet
 
-from unwonted.coerce import as_text, is_text
 from unwonted.csvfile import read_csv, to_utf8
 from unwonted.errors import DataError
 from unwonted.jsonlines import read_json_lines
 from unwonted.npzfile import read_npz
 from unwonted.sinks import atomic_write, check_output, write_table
 from unwonted.tidy import array_of, tidied, transposed
+from unwonted.uniting import united
 
 __all__ = ["as_table", "atomic_write", "check_output", "notices_of", "read_table", "write_table"]
 
@@ -108,7 +108,7 @@ def read_table(
             raise DataError(f"{path}: has columns but no rows")
         tables.append(table)
         notices += said
-    table, clashes = _united(tables, files)
+    table, clashes = united(tables, files)
     return table.replace_schema_metadata({_NOTICES: json.dumps([*notices, *clashes])})
 
 
@@ -219,49 +219,6 @@ def _tidied_file(table: pa.Table, path: Path) -> pa.Table:
         return tidied(table.column_names, table.columns)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-
-
-def _united(tables: Sequence[pa.Table], files: Sequence[Path]) -> tuple[pa.Table, list[str]]:
-    """The rows of all tables under the first one's columns; types that clash are widened."""
-    names = tables[0].column_names
-    for table, path in zip(tables[1:], files[1:], strict=True):
-        lacking = [name for name in names if name not in table.column_names]
-        added = [name for name in table.column_names if name not in names]
-        for column, without, having in [(lacking, path, files[0]), (added, files[0], path)]:
-            if column:
-                raise DataError(
-                    f"{without}: lacks column {column[0]!r}, which {having} has; give both the same columns"
-                )
-    columns, notices = [], []
-    for name in names:
-        parts = [table[name] for table in tables]
-        kind = _common_type([part.type for part in parts])
-        if is_text(kind) and not all(is_text(part.type) or pa.types.is_null(part.type) for part in parts):
-            found = dict.fromkeys(str(part.type) for part in parts)
-            notices.append(f"column {name!r}: the files hold {' and '.join(found)}, so it is read as text")
-        chunks = [chunk for part in parts for chunk in _cast(part, kind).chunks]
-        columns.append(pa.chunked_array(chunks, kind))
-    return pa.table(columns, names=names), notices
-
-
-def _common_type(kinds: Sequence[pa.DataType]) -> pa.DataType:
-    found = {kind for kind in kinds if not pa.types.is_null(kind)} or {pa.null()}
-    if len(found) == 1:
-        return found.pop()
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in found):
-        return pa.int64() if all(pa.types.is_signed_integer(kind) for kind in found) else pa.float64()
-    if all(pa.types.is_timestamp(kind) or pa.types.is_date(kind) for kind in found):
-        zones = {getattr(kind, "tz", None) for kind in found}
-        return pa.timestamp("us", zones.pop()) if len(zones) == 1 else pa.string()
-    return pa.string()
-
-
-def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-    if column.type == kind:
-        return column
-    if is_text(kind):
-        return pa.chunked_array([as_text(chunk) for chunk in column.chunks], kind)
-    return column.cast(kind, safe=False)
 
 
 def _unzstd(data: bytes) -> bytes:

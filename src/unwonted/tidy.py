@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from unwonted.coerce import outside_calendar
 from unwonted.errors import DataError
 
 __all__ = ["array_of", "tidied", "transposed"]
@@ -15,7 +17,8 @@ __all__ = ["array_of", "tidied", "transposed"]
 def tidied(names: Sequence[str], columns: Sequence[pa.Array | pa.ChunkedArray]) -> pa.Table:
     """A table of numbers, booleans, times and text under names that occur once.
 
-    Dictionaries are decoded, a struct becomes one column a field ("user.name"), a list becomes its JSON text.
+    Dictionaries are decoded, a struct becomes one column a field ("user.name"), a list becomes its JSON text; text
+    are also times outside the years that Python knows.
 
     Raises:
         DataError: if two columns have one name, or columns differ in length.
@@ -65,14 +68,19 @@ def transposed(rows: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _plain(column.cast(kind.value_type))
+        return _plain(pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], kind.value_type))
     if pa.types.is_float16(kind):
         return column.cast(pa.float32())
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return column.cast(pa.string())
+    if (pa.types.is_timestamp(kind) or pa.types.is_date(kind)) and pc.any(outside_calendar(column)).as_py():
+        return column.cast(pa.string())
     if pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_string(kind) or pa.types.is_null(kind):
         return column
-    return pa.chunked_array([pa.array([_spelt(value) for value in column.to_pylist()], pa.string())])
+    # To Arrow a period of pandas is an ordinal; which month or day that is, pandas alone can tell.
+    periods = getattr(kind, "extension_name", "") == "pandas.period"
+    values = column.to_pandas() if periods else column.to_pylist()
+    return pa.chunked_array([pa.array([_spelt(value) for value in values], pa.string())])
 
 
 def _spelt(value: Any) -> str | None:
@@ -86,7 +94,6 @@ def _spelt(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, list | dict):
-        return json.dumps(value, default=str, ensure_ascii=False)
-    return str(value)
+        return value.decode(errors="backslashreplace")  # so that no two values become one
+    text = json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    return text.encode(errors="backslashreplace").decode()

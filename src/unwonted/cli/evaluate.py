@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pyarrow as pa
+
 from unwonted.cli.labels import about, check_pair, read_labels
 from unwonted.cli.options import Delimiter, Files, Json, Label, Model, NewRate, Normal, Quiet, loaded
 from unwonted.cli.terminal import Terminal
@@ -44,9 +46,12 @@ def evaluate(
         )
         if scored.labels is not None:
             found = ~metrics.normal_mask(scored.labels[known].tolist(), _normal(detector))
-            new = sorted({*table[label].drop_null().to_pylist()} - {*detector.classes_.tolist()}, key=str)
-            if new:
-                notices.append(f"label {new[0]!r} was never seen in training: no record is predicted to have it")
+            given = sorted(table[label].filter(pa.array(known)).unique().to_pylist(), key=str)
+            new = ~metrics.normal_mask(given, detector.classes_.tolist())
+            if new.any():
+                notices.append(
+                    f"label {given[new.argmax()]!r} was never seen in training: no record is predicted to have it"
+                )
             result["predicted"] = metrics.classification(~labels.normal[known], found)
     if not known.all():
         notices.append(f"{(~known).sum():,} records have no label and are left out")

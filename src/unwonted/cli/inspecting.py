@@ -58,6 +58,8 @@ def _is_model(path: Path) -> bool:
     """Whether a file is, or is meant to be, a model file: by its ending, or by how it starts."""
     if path.suffix == ".safetensors":
         return True
+    if not path.is_file():
+        return False  # what a pipe once gave, it gives to no second reader
     try:
         with path.open("rb") as file:
             head = file.read(9)

@@ -52,6 +52,7 @@ def read_labels(table: pa.Table, column: str, normal: Sequence[str], files: Sequ
     Raises:
         DataError: if there is no such column, or a value never occurs in it; the message lists what does.
     """
+    from unwonted.labels import is_gap
     from unwonted.metrics import normal_mask
 
     check_column(table, column, files)
@@ -61,7 +62,7 @@ def read_labels(table: pa.Table, column: str, normal: Sequence[str], files: Sequ
     for value in normal:
         if not normal_mask(distinct, [value]).any():
             raise DataError(f"{named(files)}: column {column!r} never holds {value!r}; it holds {_listed(distinct)}")
-    values = table[column].to_pylist()
+    values = [None if is_gap(value) else value for value in table[column].to_pylist()]
     return Labels(
         ["missing" if value is None else str(value) for value in values],
         normal_mask(values, normal),

@@ -1,5 +1,6 @@
 """`unwonted report`: writes the HTML page about a file's records."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from unwonted.cli.options import (
     loaded,
 )
 from unwonted.cli.terminal import Terminal
+from unwonted.errors import DataWarning
 from unwonted.sources import atomic_write, check_output, notices_of, read_table
 
 __all__ = ["report"]
@@ -55,12 +57,13 @@ def report(
         if categories is not None:
             check_column(table, categories, files)
         if not labels.known.all():
-            notices.append(f"{(~labels.known).sum():,} records have no label and are left out")
-            table = table.filter(labels.known)
+            notices.append(f"{(~labels.known).sum():,} records have no label: shown, but nothing is judged by them")
         given = {"labels": table[label].to_pylist(), "normal": normal}
         if categories is not None:
             given["categories"] = table[categories].to_pylist()
-    with about(files):
+    with about(files), warnings.catch_warnings():
+        notices += detector.schema_.select(table)[1]
+        warnings.simplefilter("ignore", DataWarning)  # told by the notices, once
         page = build_report(detector, table, title=files[0].name, top=top, **given)
     atomic_write(output, page.encode())
     terminal.notices(notices)

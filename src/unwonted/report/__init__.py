@@ -64,7 +64,7 @@ def build_report(
     Args:
         detector: a fitted detector.
         table: the records, as anything `unwonted.sources.as_table` takes, or sequences or images.
-        labels: one a row, to judge the scores by; never an input of the model.
+        labels: one a row, to judge the scores by, None where there is none; never an input of the model.
         normal: the labels that mean normal.
         title: the page's heading.
         categories: one a row, finer than the labels (kinds of attack), to group the detection by.

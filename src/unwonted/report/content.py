@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from unwonted.arrays import Layout
 from unwonted.errors import DataError
+from unwonted.labels import is_gap
 from unwonted.metrics import normal_mask
 from unwonted.report.findings import Finding, findings
 from unwonted.report.promise import Promise, promise
@@ -86,21 +87,29 @@ def prepare(
     p_values = detector.calibration_.p_values(scores)
     threshold = detector.calibration_.threshold(detector.alert_rate)
     alerts = scores > threshold
-    anomaly = None if labels is None else ~normal_mask(labels, normal or ())
-    if anomaly is not None and anomaly.all():
-        listed = ", ".join(repr(value) for value in normal or ())
-        raise DataError(f"none of the {n} labels is {listed}, the values said to mean normal; name one that occurs")
+    given = None if labels is None else [_plain(value) for value in labels]
+    known = np.array([not is_gap(value) for value in given or ()], dtype=bool)
+    ordinary = None if given is None or normal is None else normal_mask(given, normal) & known
+    if ordinary is not None and normal is not None and not ordinary.any():
+        listed = ", ".join(map(repr, normal))
+        raise DataError(
+            f"none of the {known.sum()} labels is {listed}, the values said to mean normal; name one that occurs"
+        )
     rows = np.lexsort((np.arange(n), -scores))[:top]
     head = table.take(pa.array(rows, pa.int64()))
-    names = None if labels is None else [_label(value) for value in (categories or labels)]
+    names = None
     judged, unjudged = None, ""
-    if anomaly is not None and names is not None:
+    if ordinary is not None and given is not None:
+        grouped = given if categories is None else categories
+        names = [text_of(_plain(name)) if told else "no label" for name, told in zip(grouped, known, strict=True)]
+        anomaly = ~ordinary[known]
         if anomaly.any():
-            judged = quality(scores, anomaly, alerts, names, detector.alert_rate, threshold)
+            groups = [name for name, told in zip(names, known, strict=True) if told]
+            judged = quality(scores[known], anomaly, alerts[known], groups, detector.alert_rate, threshold)
         else:
-            unjudged = f"All {n:,} records are labelled normal: with one kind alone there is nothing to tell apart."
-    counted = alerts if anomaly is None else alerts[~anomaly]
-    kept = promise(detector.calibration_, detector.alert_rate, counted, anomaly is not None)
+            unjudged = f"All {known.sum():,} labels mean normal: with one kind alone there is nothing to tell apart."
+    counted = alerts if ordinary is None else alerts[ordinary]
+    kept = promise(detector.calibration_, detector.alert_rate, counted, ordinary is not None)
     return Content(
         title=title,
         headline=_headline(n, int(alerts.sum())),
@@ -198,5 +207,5 @@ def _columns(detector: "Estimator", table: pa.Table) -> tuple[ColumnRow, ...]:
     return tuple(rows)
 
 
-def _label(value: Any) -> str:
-    return text_of(value.as_py() if isinstance(value, pa.Scalar) else value)
+def _plain(value: Any) -> Any:
+    return value.as_py() if isinstance(value, pa.Scalar) else value
