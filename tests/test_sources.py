@@ -293,6 +293,8 @@ def test_json_of_half_a_character_is_read(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text('{"ua": "x\\ud800"}\n{"ua": "\\ud83d\\ude00"}\n')
     assert read_table(path)["ua"].to_pylist() == ["x\\ud800", "\N{GRINNING FACE}"]
+    path.write_text('{"ua\\ud800": 1}\n{"b": 2}\n')
+    assert read_table(path).column_names == ["ua\\ud800", "b"]
 
 
 @pytest.mark.parametrize("others", ["", ', "b": 1.5'])

@@ -62,7 +62,7 @@ def transposed(rows: Sequence[Mapping[str, Any]]) -> dict[str, pa.Array]:
     {'a': [1, None], 'b': [None, 'x']}
     """
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: array_of([row.get(name) for row in rows]) for name in names}
+    return {str(_spelt(name)): array_of([row.get(name) for row in rows]) for name in names}
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
