@@ -172,6 +172,26 @@ def test_the_curve_of_a_date_goes_around_the_clock(office: DMDN) -> None:
         assert curve(reason.expected, reason.seen_value, "") is not None
 
 
+@pytest.mark.parametrize(("usual", "around"), [(0.0, True), (12.0, False)])
+def test_hours_around_midnight_are_one_stretch(usual: float, around: bool) -> None:
+    rng = np.random.default_rng(0)
+    hour = rng.normal(usual, 1, 600) % 24
+    day = np.datetime64("2026-03-02", "us") + rng.integers(0, 7, 600).astype("timedelta64[D]")
+    table = pa.table({"time": day + (hour * 3.6e9).astype("timedelta64[us]"), "size": rng.normal(size=600)})
+    detector = DMDN(random_state=0, width=32).fit(table)
+    asked = pa.table({"time": [datetime.datetime(2026, 3, 3, int(usual + 6))], "size": [0.0]})
+    (time,) = (reason for reason in detector.explain(asked)[0].reasons if reason.column == "time")
+    assert time.expected.interval is not None
+    first, last = time.expected.interval
+    assert (first > last) == around
+    assert (usual - 4) % 24 < first < (usual - 1) % 24
+    assert usual + 1 < last < usual + 4
+    assert "most likely" in time.expected.text
+    drawn = curve(time.expected, time.seen_value, "")
+    assert drawn is not None
+    assert len(drawn.intervals) == 1 + around
+
+
 def test_text_is_in_the_users_units() -> None:
     # A power of two as the unit, so that both learn the same to the bit.
     one, other = (DMDN(random_state=0, width=16, depth=1).fit(linked(300, seed=0, unit=u)) for u in (1.0, 2.0**20))

@@ -82,8 +82,14 @@ def _of_values(
 def _interval(
     part: NumericPart | CyclicPart, t: Floats, inside: Floats, atoms: Floats, p: Floats
 ) -> tuple[float, float]:
-    """The central 95 % of values, atoms included; on a circle the shortest arc would need no centre: the middle."""
+    """The central 95 % of values, atoms included."""
     cumulative = inside.copy()
+    if isinstance(part, CyclicPart):
+        mass, rate = np.diff(inside), np.diff(inside) / np.diff(t)
+        least = int(rate.argmin())
+        # A turn begins at midnight, unless that is usual and another hour is not.
+        begin = least if rate[least] < MODE_SHARE * rate[0] else 0
+        t, cumulative = np.roll(t[:-1], -begin), np.cumsum(np.roll(mass, -begin))
     for atom, mass in zip(atoms, p[1:], strict=False):
         cumulative += mass * (t >= part.scaled(np.array([atom]))[0] - 1e-9)
     cumulative /= max(cumulative[-1], 1e-300)
@@ -122,7 +128,8 @@ def _in_words(
     if likely and continuous < 0.05:
         return shares
     span = said(interval[0]) if interval[0] == interval[1] else f"{said(interval[0])} to {said(interval[1])}"
-    if modes and interval[0] < modes[0] < interval[1] and not likely:
+    around = interval[0] > interval[1]  # midnight
+    if modes and (around or interval[0] < modes[0] < interval[1]) and not likely:
         span += f", most likely {said(modes[0])}"
     return f"{span}, often {shares}" if likely else span
 

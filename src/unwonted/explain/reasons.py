@@ -13,7 +13,8 @@ class Expected(msgspec.Struct, frozen=True):
     Attributes:
         text: In words: "12 to 80, most likely 40", or "http (92 %), dns (5 %)"; the nearest normal record's value
             where the model knows no distribution of single columns.
-        interval: Where 95 % of the probability lies; None for categories.
+        interval: Where 95 % of the probability lies; of hours from the first to the second, 23 to 1 around midnight;
+            None for categories.
         modes: Peaks of the density, highest first.
         likely: Most probable categories, or single values, with their probabilities.
         grid, density: The density as a curve; empty for categories.

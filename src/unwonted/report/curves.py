@@ -24,7 +24,7 @@ class Curve:
     limits: tuple[float, float]
     logarithmic: bool
     linear_below: float
-    interval: tuple[float, float] | None
+    intervals: tuple[tuple[float, float], ...]  # two where what is expected lies around midnight
     seen: float | None
     beyond: int  # -1, 0, +1: the seen value lies left of, on, or right of the drawn axis
     describe: str
@@ -43,12 +43,12 @@ def curve(expected: "Expected", seen: float | None, describe: str) -> Curve | No
         return None
     if seen is not None and math.isnan(seen):
         seen = None
-    interval = expected.interval
+    intervals = _stretches(expected.interval, (float(x[0]), float(x[-1])))
     mass = height * np.gradient(x)
     share = np.cumsum(mass) / mass.sum()
     low, median, high = (float(np.interp(q, share, x)) for q in (0.002, 0.5, 0.998))
-    if interval is not None:
-        low, high = min(low, max(interval[0], x[0])), max(high, min(interval[1], x[-1]))
+    for first, last in intervals:
+        low, high = min(low, max(first, x[0])), max(high, min(last, x[-1]))
     furthest = high if seen is None or math.isinf(seen) else max(high, seen)
     logarithmic = low >= 0 and (seen is None or seen >= 0) and furthest > 30 * max(median, low, high / 1e9)
     linear_below = max(median, high / 1e6)
@@ -68,6 +68,13 @@ def curve(expected: "Expected", seen: float | None, describe: str) -> Curve | No
     beyond = 0 if seen is None else int(seen > right) - int(seen < left)
     at = None if seen is None else min(max(seen, left), right)
     x, height = x[inside], height[inside]
-    if interval is not None:
-        interval = (max(interval[0], left), min(interval[1], right))
-    return Curve(x, height / height.max(), (left, right), logarithmic, linear_below, interval, at, beyond, describe)
+    intervals = tuple((max(first, left), min(last, right)) for first, last in intervals)
+    return Curve(x, height / height.max(), (left, right), logarithmic, linear_below, intervals, at, beyond, describe)
+
+
+def _stretches(interval: tuple[float, float] | None, drawn: tuple[float, float]) -> tuple[tuple[float, float], ...]:
+    """An interval of an axis as it is drawn, cut in two where it runs over the end of a circle."""
+    if interval is None:
+        return ()
+    first, last = interval
+    return ((first, last),) if first <= last else ((drawn[0], last), (first, drawn[1]))

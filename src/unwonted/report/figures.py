@@ -104,8 +104,8 @@ def expectation(curve: Curve, name: str) -> Markup:
     with _drawing(name, (2.9, 0.86)) as (figure, axes):
         axes.fill([curve.x[0], *curve.x, curve.x[-1]], [0.0, *curve.height, 0.0], facecolor=FILL, linewidth=0)
         axes.plot(curve.x, curve.height, color=NORMAL, linewidth=1.0)
-        if curve.interval is not None:
-            axes.plot(curve.interval, [0, 0], color=NORMAL, linewidth=2.6, solid_capstyle="butt")
+        for interval in curve.intervals:
+            axes.plot(interval, [0, 0], color=NORMAL, linewidth=2.6, solid_capstyle="butt")
         if curve.logarithmic:
             low, _ = curve.limits
             if low > 0:
