@@ -84,9 +84,9 @@ def explained(
 ) -> list["Explanation"]:
     """Explanations of the given rows, in their order."""
     found: list[Explanation] = []
-    records, _ = detector.schema_.select(table)  # what it notices, `score` has told
+    records, _ = detector.schema_.select(table.take(pa.array(rows)))  # what it notices, `score` has told
     for start in terminal.counted(range(0, len(rows), CHUNK), "explaining"):
-        found += detector.explain(records.take(pa.array(rows[start : start + CHUNK])), top)
+        found += detector.explain(records.slice(start, CHUNK), top)
     return found
 
 

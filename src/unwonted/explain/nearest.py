@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from unwonted.arrays import Grids
 from unwonted.encode import Encoded
 from unwonted.explain.wording import plain_text
-from unwonted.parts import NOVEL
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -37,7 +36,7 @@ def nearest(detector: "Estimator", encoded: Encoded | Grids) -> NDArray[np.int64
     assert isinstance(kept, Encoded)
     parts, valued = detector.encoder_.parts, list(detector.encoder_.valued)
     plain = [i for i in range(len(parts)) if i not in valued]
-    gaps = torch.tensor([parts[i].outcomes - 1 if parts[i].missing else NOVEL for i in valued])
+    gaps = torch.tensor([parts[i].gap for i in valued])
     turns = torch.tensor([getattr(parts[i], "period", 0.0) or math.inf for i in valued])
     outcomes, others = (
         torch.cat([codes[:, plain], (codes[:, valued] == gaps).long()], 1) for codes in (encoded.codes, kept.codes)

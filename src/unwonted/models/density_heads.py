@@ -66,7 +66,7 @@ class DensityHeads(nn.Module):
             "log_seen": torch.log1p(-novelty),
             "log_novel": (novelty / torch.tensor([getattr(part, "unseen", 1.0) for part in parts])).log(),
             "shared": torch.tensor([x for shares in shared for x in shares], dtype=torch.float32),
-            "missing": torch.tensor([part.outcomes - 1 if part.missing else NOVEL for part in parts]),
+            "missing": torch.tensor([part.gap for part in parts]),
         }
         register_derived(self, derived)
         with torch.random.fork_rng(devices=[]):  # the caller draws the weights

@@ -70,7 +70,7 @@ class Points(nn.Module):
             "numbers": torch.tensor(numbers, dtype=torch.long),
             "circles": torch.tensor(circles, dtype=torch.long),
             "plain": torch.tensor(plain, dtype=torch.long),
-            "gaps": torch.tensor([parts[i].outcomes - 1 if parts[i].missing else NOVEL for i in valued]),
+            "gaps": torch.tensor([parts[i].gap for i in valued]),
             "outcomes": outcomes,
             "starts": outcomes.cumsum(0) - outcomes,
             "owner": functional.one_hot(owner, len(encoder.columns)).float(),

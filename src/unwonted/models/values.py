@@ -44,7 +44,7 @@ class NumberReader(nn.Module):
         derived = {
             "owner": torch.tensor(which, dtype=torch.long).repeat_interleave(width),
             "parts": torch.tensor(which, dtype=torch.long),
-            "gaps": torch.tensor([part.outcomes - 1 if part.missing else NOVEL for part in self.numbers]).long(),
+            "gaps": torch.tensor([part.gap for part in self.numbers]).long(),
             "read_from": torch.tensor(first[which], dtype=torch.long),
         }
         register_derived(self, derived)

@@ -40,6 +40,11 @@ class CategoricalPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
         return len(self.categories) + bool(self.rare) + self.missing
 
     @property
+    def gap(self) -> int:
+        """The outcome of a gap; NOVEL where training had none."""
+        return self.outcomes - 1 if self.missing else NOVEL
+
+    @property
     def label(self) -> str:
         return f"{self.column} ({self.unit})" if self.unit else self.column
 

@@ -27,6 +27,11 @@ class CyclicPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="c
         return 1 + self.missing
 
     @property
+    def gap(self) -> int:
+        """The outcome of a gap; NOVEL where training had none."""
+        return self.outcomes - 1 if self.missing else NOVEL
+
+    @property
     def label(self) -> str:
         return f"{self.column} ({self.unit})"
 
@@ -49,7 +54,7 @@ class CyclicPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="c
         return np.full(len(t), math.log(self.period / self.cycle))
 
     def codes(self, x: Floats) -> Codes:
-        return np.where(np.isnan(x), 1 if self.missing else NOVEL, VALUE)
+        return np.where(np.isnan(x), self.gap, VALUE)
 
     def widths(self, x: Floats) -> Floats:
         return np.zeros(len(x))

@@ -68,6 +68,11 @@ class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
         return 1 + len(self.atoms) + self.missing
 
     @property
+    def gap(self) -> int:
+        """The outcome of a gap; NOVEL where training had none."""
+        return self.outcomes - 1 if self.missing else NOVEL
+
+    @property
     def label(self) -> str:
         return self.column
 
@@ -132,7 +137,7 @@ class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
             atoms = np.asarray(self.atoms)
             nearest = np.clip(np.searchsorted(atoms, x), 0, len(atoms) - 1)
             codes = np.where(atoms[nearest] == x, nearest + 1, VALUE)
-        codes[np.isnan(x)] = self.outcomes - 1 if self.missing else NOVEL
+        codes[np.isnan(x)] = self.gap
         return codes
 
     def located(self, x: Floats) -> Floats:
