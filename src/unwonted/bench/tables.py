@@ -8,6 +8,7 @@ from unwonted.bench.measuring import HELD_OUT, Row, mean_sd
 __all__ = [
     "MEMORY",
     "UNTRAINED",
+    "at",
     "at_alert_rate",
     "by_method",
     "by_table",
@@ -56,14 +57,15 @@ def figure(rows: Sequence[Row], *path: str, form: str = ".4f") -> str:
         >>> figure([{"oracle": {"f1": 0.5}}, {"oracle": {"f1": 0.7}}], "oracle", "f1")
         '0.6000 ± 0.1414'
     """
-    values = [_at(row, path) for row in rows]
+    values = [at(row, path) for row in rows]
     if None in values:
         return "not finite"
     mean, deviation = mean_sd(values)
     return f"{mean:{form}} ± {deviation:{form}}" if len(rows) > 1 else f"{mean:{form}}"
 
 
-def _at(row: Row, path: Sequence[str]) -> Any:
+def at(row: Row, path: Sequence[str]) -> Any:
+    """The figure that `path` leads to through a row."""
     found: Any = row
     for name in path:
         found = found[name]
@@ -107,7 +109,7 @@ def at_alert_rate(rows: Sequence[Row]) -> str:
 
 def confusion(rows: Sequence[Row], *path: str) -> list[str]:
     """Mean counts: true negatives, false alerts, missed, found."""
-    return [f"{mean_sd([_at(row, path)[cell] for row in rows])[0]:,.0f}" for cell in _CELLS]
+    return [f"{mean_sd([at(row, path)[cell] for row in rows])[0]:,.0f}" for cell in _CELLS]
 
 
 def trained_untrained(rows: Sequence[Row]) -> str:
