@@ -17,14 +17,15 @@ def test_every_member_is_on_one_scale_and_none_ties_the_extremes() -> None:
     kept = behaviour(400).drop_columns(["host"])  # some of which are too rare for a steady quantile
     detector = DensityEnsemble(**QUICK).fit(kept)
     evidence = detector._evidence(detector._encoded(behaviour(400, seed=7)))
-    assert evidence.shape[2] == 2
-    for member in range(2):
-        alone = np.zeros_like(evidence)
-        alone += detector.model_.centre.numpy().T
-        alone[..., member] = evidence[..., member]
-        scores = 2 * detector.model_.score(alone)
+    assert evidence.shape[2] == 4
+    network = detector.model_.network
+    by_view = network.scale.parts(evidence[..., :3]).sum(1)
+    by_distance = detector.model_.scale.parts(evidence[..., 3:])[..., 0].sum(1)
+    for scores in (*by_view.T, by_distance):
         assert abs(np.median(scores)) < 0.5
         assert 0.4 < np.quantile(scores, 0.9) < 1.1  # log 2 on the held-out records
+    np.testing.assert_allclose(detector.model_.score(evidence), (by_view.max(1) + by_distance) / 2)
+    assert len(np.unique(by_view.argmax(1))) == 3
     far = kept.take([0] * 30)
     at = far.column_names.index("bytes_out")
     beyond = max(x for x in kept["bytes_out"].to_pylist() if x is not None) * 3.0 ** np.arange(1, 31)
@@ -47,7 +48,7 @@ def test_a_model_file_brings_it_back(memory: int, tmp_path) -> None:
     assert again.anomaly_score(new).tolist() == detector.anomaly_score(new).tolist()
     assert again.model_.architecture["memory"] == memory
     assert len(again.model_.points.codes) == memory
-    assert detector._evidence(detector._encoded(new)).shape[2] == (2 if memory else 1)
+    assert detector._evidence(detector._encoded(new)).shape[2] == (4 if memory else 3)
 
 
 def test_training_teaches_its_network_what_belongs_together() -> None:
@@ -76,7 +77,7 @@ def test_it_finds_what_lies_in_a_gap_that_each_column_alone_would_not_show() -> 
     detector = DensityEnsemble(**QUICK).fit(ring)
     inside, on = detector.anomaly_score(pa.table({"x": [0.0, 1.0], "y": [0.0, 0.0]}))
     assert inside > on + 0.5
-    shares = detector._evidence(detector._encoded(pa.table({"x": [0.0, 1.0], "y": [0.0, 0.0]})))[..., 1].sum(1)
+    shares = detector._evidence(detector._encoded(pa.table({"x": [0.0, 1.0], "y": [0.0, 0.0]})))[..., -1].sum(1)
     assert shares[0] > 5 * shares[1]
 
 
@@ -87,7 +88,7 @@ def test_few_kept_records_do_not_let_strange_ones_hide_each_other() -> None:
 
     def found(memory: int) -> tuple[float, float]:
         detector = DensityEnsemble(memory=memory, **QUICK).fit(records)
-        nearest = detector._evidence(detector._encoded(records))[..., 1].sum(1)
+        nearest = detector._evidence(detector._encoded(records))[..., -1].sum(1)
         return roc_auc_score(is_strange, nearest), roc_auc_score(is_strange, detector.anomaly_score(records))
 
     assert max(found(16_384)) < 0.9

@@ -37,8 +37,9 @@ def detector() -> DMDN:
 
 
 @pytest.fixture(scope="module")
-def expected(detector: DMDN) -> list[dict[str, Expected]]:
-    explanations = detector.explain(linked(200, seed=1), top=4)
+def expected() -> list[dict[str, Expected]]:
+    """Given all other columns, not by the view that is strangest."""
+    explanations = DMDN(pooling="sum", random_state=0).fit(linked(1200, seed=0)).explain(linked(200, seed=1), top=4)
     return [{reason.column: reason.expected for reason in one.reasons} for one in explanations]
 
 
@@ -101,6 +102,26 @@ def test_the_column_tampered_with_is_reason_number_one(detector: DMDN, column: s
         assert reason.seen in reason.phrase
         assert reason.expected.text in reason.phrase
         assert reason.column in reason.phrase
+
+
+def test_what_was_expected_is_told_by_the_view_that_counts(detector: DMDN) -> None:
+    new = linked(200, seed=3)
+    model, records, evidence = detector.model_, detector._encoded(new), detector._evidence(detector._encoded(new))
+    position, column = detector.encoder_.columns.index("c"), detector.columns_.index("c")
+    (part,) = (part for part in detector.encoder_.parts if part.column == "c")
+    views = model.views(evidence)
+    assert set(views) == {0, 1, 2}
+    for view in range(3):
+        with torch.no_grad():
+            outcomes, _ = model.conditional(records, position, view)
+        held = outcomes.gather(1, records.codes[:, position : position + 1].long()).squeeze(1).double().numpy()
+        np.testing.assert_allclose(-np.log(held) - math.log1p(-part.novelty), evidence[:, column, view], atol=1e-4)
+    for one in detector.explain(new, top=4):
+        (reason,) = (reason for reason in one.reasons if reason.column == "c")
+        assert reason.expected.held is not None
+        nats = -math.log(reason.expected.held[1]) - math.log1p(-part.novelty)
+        assert reason.surprise == pytest.approx(nats, abs=1e-4)
+        assert reason.surprise == evidence[one.row, column, views[one.row]]
 
 
 def test_figures_are_those_of_the_detector(detector: DMDN) -> None:

@@ -21,7 +21,7 @@ def reasons(
     model: ColumnModel, encoder: "Encoder", records: pa.Table, encoded: "Encoded", evidence: Floats, top: int
 ) -> list[tuple[Reason, ...]]:
     """For each record its `top` columns by contribution, of those that are scored."""
-    contributions = model.pool(evidence)
+    contributions, counted, views = model.pool(evidence), model.counted(evidence), model.views(evidence)
     telling, scored = _telling_parts(model, encoder, encoded), np.array(model.scored_columns())
     found = []
     for row in range(records.num_rows):
@@ -29,10 +29,10 @@ def reasons(
         for i in scored[np.argsort(-contributions[row, scored], kind="stable")][:top]:
             name, position = encoder.columns[i], telling[row][i]
             part = encoder.parts[position]
-            ordinary = expected(model, part, encoded[row : row + 1], position)
+            ordinary = expected(model, part, encoded[row : row + 1], position, int(views[row]))
             text, value = seen(records.column(name)[row], part)
             phrase = f"{part.label} is {text}; expected {ordinary.text}"
-            share, surprise = float(contributions[row, i]), float(evidence[row, i, 0])
+            share, surprise = float(contributions[row, i]), float(counted[row, i])
             told.append(Reason(name, text, value, share, surprise, ordinary, phrase))
         found.append(tuple(told))
     return found

@@ -28,9 +28,9 @@ MODE_SHARE = 0.1  # of the highest peak, below which a peak is not named
 
 
 @torch.no_grad()
-def expected(model: "ColumnModel", part: "Part", record: "Encoded", position: int) -> Expected:
-    """The distribution of one part given all other columns."""
-    outcomes, mixture = model.conditional(record, position)
+def expected(model: "ColumnModel", part: "Part", record: "Encoded", position: int, view: int) -> Expected:
+    """The distribution of one part, given what the view that the record is scored by gives it."""
+    outcomes, mixture = model.conditional(record, position, view)
     p, code = outcomes[0].double().numpy(), int(record.codes[0, position])
     if isinstance(part, CategoricalPart):
         named = [(part.name(i), float(x)) for i, x in enumerate(p)]

@@ -8,7 +8,8 @@ __all__ = ["Expected", "Explanation", "Picture", "Reason"]
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """What a column was expected to hold, given the record's other columns, in the user's own units.
+    """What a column was expected to hold, in the user's own units, given the record's other columns, half or none of
+    them, as the record is scored (see `DMDN`).
 
     Attributes:
         text: In words: "12 to 80, most likely 40", or "http (92 %), dns (5 %)"; the nearest normal record's value

@@ -70,8 +70,8 @@ class ColumnModel(Model[Encoded]):
         """The columns that the score is a sum over, ascending: all but where there are targets."""
 
     @abstractmethod
-    def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-        """What one part is expected to be, given all columns but its own.
+    def conditional(self, batch: Encoded, position: int, view: int = 0) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """What one part is expected to be, given what a view gives it: by the first all columns but its own block.
 
         Returns:
             Probabilities of its outcomes, (n, outcomes), and weights, means and scales of its mixture, each (n, K);
@@ -79,8 +79,17 @@ class ColumnModel(Model[Encoded]):
         """
 
     def evidence(self, batch: Encoded) -> Tensor:
-        """Shape (n, columns, kinds): the surprise first, then what else a model has."""
+        """Shape (n, columns, kinds): the surprise by each view first, in nats, then what else a model has."""
         return self.surprise(batch).unsqueeze(-1)
+
+    def views(self, evidence: Floats) -> NDArray[np.intp]:
+        """By which view, a kind of evidence in nats, each record is scored, shape (n,)."""
+        return np.zeros(len(evidence), dtype=np.intp)
+
+    def counted(self, evidence: Floats) -> Floats:
+        """The surprise of each column by the view that the record is scored by, in nats, shape (n, columns)."""
+        found: Floats = np.take_along_axis(evidence, self.views(evidence)[:, None, None], 2)[..., 0]
+        return found
 
     @abstractmethod
     def pool(self, evidence: Floats) -> Floats:

@@ -39,22 +39,24 @@ class DMDN(Detector):
     """Deep mixture density network: scores a record by −log p of its columns under learned Gaussian mixtures.
 
     `DMDN()` takes every column as behaviour: one network learns p(hidden columns | visible columns) for random
-    choices of what is hidden. The columns are shared out among eight blocks, and a record's score is Σ_j s_j, where
+    choices of what is hidden. A record is seen in three ways, each a sum over its columns of −log p(x_j | …) in nats:
 
-        s_j = −⅔ log p(x_j | the columns of all other blocks) − ⅓ log p(x_j)
+    - given others: the columns are shared out among eight blocks, and each is given those of all other blocks;
+    - given halves: each is given a random half of the columns, and counts by the one of three that it is oddest beside;
+    - given nothing: each by itself.
 
-    in nats: what is odd beside the rest of the record, and, with half the weight, what is odd by itself. It is a
-    documented surrogate of −log p(x).
+    With c the median of such a sum e over held-out records and u how far their 90 % quantile is above it, the score is
+    the largest of the three f((e − c)/u), with f(t) = t below 0 and log(1 + t) above: a record is as strange as it
+    looks from where it looks strangest. 0 is usual, log 2 is what by a single view one ordinary record in ten exceeds.
 
     `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
-    rule in the order given; nothing else is in the score then. It is the density on scaled axes; `log_density` has that
-    in the columns' own units.
+    rule in the order given; nothing else is in the score then, which is in nats. It is the density on scaled axes;
+    `log_density` has that in the columns' own units.
 
     Args:
         target: Columns whose density is wanted given all others; none for all columns.
-        pooling: "sum" as above, or "standardised", Σ_j log(1 + exp z_j) with z_j = (s_j − m_j)/(d_j + 0.1), m_j and d_j
-            mean and standard deviation of s_j over held-out records: columns of pure noise do not drown the telling
-            ones then. With targets it is always the sum.
+        pooling: "views" as above, or "sum", Σ_j −⅔ log p(x_j | others) − ⅓ log p(x_j) in nats, a surrogate of −log p(x)
+            that needs no held-out records. With targets it is always the sum.
         components: Gaussians a column, K.
         width, depth: Of the network; a width of None follows the number of records.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
@@ -73,7 +75,7 @@ class DMDN(Detector):
         self,
         target: Sequence[str] | str | None = None,
         *,
-        pooling: str = "sum",
+        pooling: str = "views",
         components: int = 4,
         width: int | None = None,
         depth: int = 1,
@@ -107,8 +109,10 @@ class DMDN(Detector):
         self.depth = depth
 
     def surprise(self, X: Any) -> Floats:
-        """−log p of each column given what it is conditioned on, in nats, shape (n, columns)."""
-        return self._evidence(self._encoded(X))[..., 0]
+        """−log p of each column given what the record's score gives it, in nats, shape (n, columns)."""
+        evidence = self._evidence(self._encoded(X))
+        assert isinstance(self.model_, MaskedMixture)
+        return self.model_.counted(evidence)
 
     def log_density(self, X: Any) -> Floats:
         """log p(target columns | all others), in nats, shape (n,): exact, in the units of the columns.
@@ -136,7 +140,7 @@ class DMDN(Detector):
         return (self.target,) if isinstance(self.target, str) else tuple(self.target or ())
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> MaskedMixture:
-        check_choice("pooling", self.pooling, ("standardised", "sum"))
+        check_choice("pooling", self.pooling, ("views", "sum"))
         constant = [name for name in self._targets() if name not in encoder.columns]
         if constant:
             raise DataError(f"target {constant[0]!r} is constant or empty in the training records; choose another")
@@ -146,7 +150,7 @@ class DMDN(Detector):
             depth=self.depth,
             components=self.components,
             targets=self._targets(),
-            standardise=self.pooling == "standardised",
+            by_views=self.pooling == "views",
             seed=seed,
         )
 

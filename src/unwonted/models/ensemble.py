@@ -19,13 +19,14 @@ __all__ = ["DensityEnsemble"]
 class DensityEnsemble(Detector):
     """Two densities: what is odd in a record's columns, and how far it is from its nearest likes.
 
-    - by column, the deep mixture density network of `DMDN`: −log p of each column given others, and by itself;
+    - by column, the deep mixture density network of `DMDN`: −log p of each column given others, given halves, or by
+      itself, whichever is strangest;
     - by neighbours, the mean distance of the three nearest training records, where a network smooths over.
 
-    Each is measured against held-out records: with c its median there and u the distance from it to the 90 % quantile,
-    a record's score is the mean over the two of f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual,
-    log 2 is what one ordinary record in ten exceeds. Columns contribute in proportion to their parts, and the
-    contributions sum to the score.
+    A record's score is the mean of the two, on the scale of `DMDN`: with c the median over held-out records and u how
+    far their 90 % quantile is above it, f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual, log 2 is
+    what one ordinary record in ten exceeds. Columns contribute in proportion to their parts, and the contributions sum
+    to the score.
 
     Args:
         components: Gaussians a column, of the network.
@@ -88,7 +89,6 @@ class DensityEnsemble(Detector):
             width=self.width or width_for(rows),
             depth=self.depth,
             components=self.components,
-            standardise=False,
             seed=seed,
         )
         return NetworkAndMemory(encoder, network, kept=min(self.memory, rows))

@@ -111,21 +111,23 @@ class LabelledMixture(LabelModel):
         return self._log_densities(h) if self.of_mixture else bounded(h, LARGEST_LOGIT)
 
     def evidence(self, batch: Encoded) -> Tensor:
-        """The logits, and behind them what the density's score rests on, shape (n, classes + columns)."""
+        """The logits, and behind them what the density's score rests on, shape (n, classes + columns · views)."""
         return torch.cat([super().evidence(batch), self.density.evidence(batch).flatten(1)], 1)
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
-        """The temperature, and what is usual of each column's surprise among normal records."""
+        """The temperature, and what is usual of the surprises among normal records."""
         super().settle(evidence, labels)
         assert labels is not None
         ordinary = (labels != UNLABELLED) & self.normal.cpu().numpy()[labels]
         if ordinary.sum() > 1:
-            self.density.settle(evidence[ordinary][:, len(self.normal) :, None])
+            self.density.settle(
+                evidence[ordinary, len(self.normal) :].reshape(ordinary.sum(), self.density.columns, -1)
+            )
 
     def _drawn(self, batch: Encoded, generator: Generator) -> Tensor:
         if not self.training:
             return super()._drawn(batch, generator)
-        hidden = torch.rand(len(batch), len(self.density.centre), generator=generator) < HIDDEN
+        hidden = torch.rand(len(batch), self.density.columns, generator=generator) < HIDDEN
         seen = ~hidden.to(batch.codes.device)[:, self.column_of_input]
         return self.logits(self._read(batch, generator) * seen, generator)
 

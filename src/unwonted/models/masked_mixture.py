@@ -11,16 +11,21 @@ from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import ColumnModel, Floats
 from unwonted.models.density_heads import DensityHeads
 from unwonted.models.reading import Reading
+from unwonted.models.scale import CommonScale
 from unwonted.nets import ResidualMLP, initialise, register_derived
 
 __all__ = ["MaskedMixture"]
 
 BLOCKS = 8  # of the columns, each scored given all the others
-SPREAD_FLOOR = 0.1  # nats
+HALVINGS = 3  # of the columns, each half scored given the other
+OTHERS, HALVES, NOTHING = range(3)
 
 
 class MaskedMixture(ColumnModel):
     """A hidden column leaves no trace in the input; each part of it gets a distribution from the network.
+
+    By views a record is as strange as it stands by the one that finds it strangest, on the scale of `CommonScale`: each
+    column given the other blocks of columns, given a random half of them (the most of three), and by itself.
 
     What training never saw is hidden where it is an input. The distributions are those of `DensityHeads`; with targets
     values have the mass of their bins.
@@ -30,7 +35,8 @@ class MaskedMixture(ColumnModel):
         width, depth: Of the residual network.
         components: K.
         targets: Columns to predict, in the order of the chain rule; none: every column given random others.
-        standardise: Whether pooling centres and scales each column's surprise; never with targets.
+        by_views: Whether the score is that of the strangest view, or a sum of nats: `part_surprise`. With targets it is
+            the sum.
         seed: Of the weights, and of the contexts that scoring uses.
 
     Source: Bishop's mixture density network (1994) as in the DMDN paper, equations 1 to 3.
@@ -39,8 +45,7 @@ class MaskedMixture(ColumnModel):
     column_of_part: Tensor
     hidden: Tensor
     scored: Tensor
-    centre: Tensor
-    spread: Tensor
+    halvings: Tensor
 
     def __init__(
         self,
@@ -50,7 +55,7 @@ class MaskedMixture(ColumnModel):
         depth: int,
         components: int,
         targets: Sequence[str] = (),
-        standardise: bool = True,
+        by_views: bool = True,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -59,20 +64,21 @@ class MaskedMixture(ColumnModel):
         self.architecture = {"width": width, "depth": depth, "components": components}
         self.reading = Reading(encoder)
         self.chained = bool(targets)
-        self.standardise = standardise and not targets
+        self.by_views = by_views and not targets
+        self.columns = len(encoder.columns)
         self.labels = tuple(part.label for part in parts)
         register_derived(self, {"column_of_part": torch.tensor(encoder.column_of_part)})
         hidden, scored = self._contexts(encoder, targets, generator)
         self.register_buffer("hidden", hidden)
         self.register_buffer("scored", scored)
-        self.register_buffer("centre", torch.zeros(len(encoder.columns), dtype=torch.float64))
-        self.register_buffer("spread", torch.ones(len(encoder.columns), dtype=torch.float64))
-
+        self.scale = CommonScale(3 if self.by_views else 1, self.columns)
         with torch.random.fork_rng(devices=[]):
             self.body = ResidualMLP(len(self.reading.owner), width, depth)
         self.heads = DensityHeads(parts, width, components, exact=self.chained)
         initialise(self, generator)
         self.heads.start_apart()
+        halvings = [self._shared_out(2, generator) for _ in range(HALVINGS)] if self.by_views else []
+        self.register_buffer("halvings", torch.stack(halvings) if halvings else hidden.new_empty(0, 0, len(parts)))
 
     def loss(self, batch: Encoded, generator: Generator) -> Tensor:
         """Surprise of the hidden parts, over half their number; with targets −log p, the sum over the chain.
@@ -99,11 +105,12 @@ class MaskedMixture(ColumnModel):
 
     def given_others(self, batch: Encoded) -> Tensor:
         """−log p of each part given the other blocks of columns, or its predecessors in the chain of targets."""
-        total = torch.zeros(batch.codes.shape, device=batch.codes.device)
-        for h, scored in zip(self._read_in_contexts(batch), self.scored, strict=True):
-            asked = scored.nonzero().flatten()
-            total = total.index_add(1, asked, self.heads.nats(batch, h, asked))
-        return total
+        return self._given(batch, self.hidden, self.scored)
+
+    def given_halves(self, batch: Encoded) -> Tensor:
+        """−log p of each column given a random half of the others, the most of three, (n, columns)."""
+        found = [self.by_column(self._given(batch, halves, halves)) for halves in self.halvings]
+        return torch.stack(found).amax(0)
 
     def given_nothing(self, batch: Encoded) -> Tensor:
         """−log p of each part by itself."""
@@ -112,22 +119,32 @@ class MaskedMixture(ColumnModel):
 
     def by_column(self, nats: Tensor) -> Tensor:
         """Sums over the parts of each column, (n, parts) to (n, columns)."""
-        return nats.new_zeros(len(nats), len(self.centre)).index_add(1, self.column_of_part, nats)
+        return nats.new_zeros(len(nats), self.columns).index_add(1, self.column_of_part, nats)
+
+    def evidence(self, batch: Encoded) -> Tensor:
+        """Shape (n, columns, views), in nats: given others, given halves, given nothing; or the surprise alone."""
+        if not self.by_views:
+            return super().evidence(batch)
+        others, nothing = self.by_column(self.given_others(batch)), self.by_column(self.given_nothing(batch))
+        return torch.stack([others, self.given_halves(batch), nothing], 2)
+
+    def views(self, evidence: Floats) -> NDArray[np.intp]:
+        if not self.by_views:
+            return super().views(evidence)
+        farthest: NDArray[np.intp] = self.scale.parts(evidence).sum(1).argmax(1)
+        return farthest
 
     def pool(self, evidence: Floats) -> Floats:
-        surprise = evidence[..., 0]
-        if not self.standardise:
-            return surprise
-        # log(1 + exp z): what is above the usual counts, what is below hardly.
-        z: Floats = (surprise - self.centre.cpu().numpy()) / self.spread.cpu().numpy()
-        return np.logaddexp(0.0, z)
+        if not self.by_views:
+            return evidence[..., 0]
+        parts = self.scale.parts(evidence)
+        strangest = parts.sum(1).argmax(1)
+        pooled: Floats = np.take_along_axis(parts, strangest[:, None, None], 2)[..., 0]
+        return pooled
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
-        if not self.standardise or len(evidence) < 2:
-            return
-        surprise = evidence[..., 0]
-        self.centre.copy_(torch.from_numpy(surprise.mean(0)))
-        self.spread.copy_(torch.from_numpy(surprise.std(0, ddof=1)) + SPREAD_FLOOR)
+        if self.by_views:
+            self.scale.settle(evidence)
 
     def culprit(self, batch: Encoded) -> str:
         if any(not torch.isfinite(weights).all() for weights in self.parameters()):
@@ -141,16 +158,28 @@ class MaskedMixture(ColumnModel):
     def scored_columns(self) -> list[int]:
         return sorted(set(self.column_of_part[self.scored.any(0)].tolist()))
 
-    def conditional(self, batch: Encoded, position: int) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def conditional(
+        self, batch: Encoded, position: int, view: int = OTHERS
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         own_column = self.column_of_part == self.column_of_part[position]
-        hidden = self.hidden[self.scored[:, position]].any(0) | own_column
-        asked = torch.tensor([position], device=hidden.device)
-        h = self.body(self.reading(batch, hidden))
+        asked = torch.tensor([position], device=own_column.device)
+        h = self.body(self.reading(batch, self._hidden_in(view, batch, position) | own_column))
         logits, _ = self.heads.outcomes(h, asked)
         if self.heads.kinds[position] == "category":
             return logits.softmax(1), (h[:, :0], h[:, :0], h[:, :0])
         log_weights, means, scales = (x[:, 0] for x in self.heads.mixtures(h, asked))
         return logits.softmax(1), (log_weights.exp(), means, scales)
+
+    def _hidden_in(self, view: int, batch: Encoded, position: int) -> Tensor:
+        """What the network does not see of the records, when it is asked for a part: bool (parts,) or (n, parts)."""
+        if view == NOTHING:
+            return torch.ones_like(self.hidden[0])
+        if view == OTHERS:
+            return self.hidden[self.scored[:, position]].any(0)
+        column = (self.column_of_part == self.column_of_part[position]).nonzero().flatten()
+        contexts = torch.cat([halves[halves[:, position]] for halves in self.halvings])
+        nats = [self.heads.nats(batch, self.body(self.reading(batch, hidden)), column).sum(1) for hidden in contexts]
+        return contexts[torch.stack(nats).argmax(0)]
 
     def _contexts(self, encoder: Encoder, targets: Sequence[str], generator: Generator) -> tuple[Tensor, Tensor]:
         """What is hidden, and what of it is scored, in each pass of scoring; both bool (passes, parts)."""
@@ -160,26 +189,36 @@ class MaskedMixture(ColumnModel):
             chain = torch.cat([(column == position).nonzero().flatten() for position in order])
             scored = torch.eye(len(column), dtype=torch.bool)[chain]
             return scored.flip(0).cumsum(0).flip(0).bool(), scored
-        columns = len(encoder.columns)
-        blocks = torch.zeros(min(BLOCKS, columns), columns, dtype=torch.bool)
-        blocks[torch.arange(columns) % len(blocks), torch.randperm(columns, generator=generator)] = True
-        hidden = blocks[:, column]
+        hidden = self._shared_out(BLOCKS, generator)
         return hidden, hidden.clone()
 
-    def _read_in_contexts(self, batch: Encoded) -> list[Tensor]:
+    def _shared_out(self, blocks: int, generator: Generator) -> Tensor:
+        """The columns shared out at random among so many blocks, bool (blocks, parts)."""
+        mine = torch.zeros(min(blocks, self.columns), self.columns, dtype=torch.bool)
+        mine[torch.arange(self.columns) % len(mine), torch.randperm(self.columns, generator=generator)] = True
+        return mine[:, self.column_of_part]
+
+    def _given(self, batch: Encoded, hidden: Tensor, scored: Tensor) -> Tensor:
+        """−log p of each part in the context in which it is scored, (n, parts)."""
+        total = torch.zeros(batch.codes.shape, device=batch.codes.device)
+        for h, mine in zip(self._read_in(batch, hidden), scored, strict=True):
+            asked = mine.nonzero().flatten()
+            total = total.index_add(1, asked, self.heads.nats(batch, h, asked))
+        return total
+
+    def _read_in(self, batch: Encoded, contexts: Tensor) -> list[Tensor]:
         """The network's state in each context, before the heads, each (n, width)."""
         if self.chained:
-            return [self.body(self.reading(batch, hidden)) for hidden in self.hidden]
+            return [self.body(self.reading(batch, hidden)) for hidden in contexts]
         # The blocks share out the inputs: each block's part in the first layer is worked out once for all contexts.
-        inputs = self.reading(batch, torch.zeros_like(self.hidden[0]))
+        inputs = self.reading(batch, torch.zeros_like(contexts[0]))
         first, owner = self.body.first, self.reading.owner
-        blocks = [inputs[:, mine] @ first.weight[:, mine].T for mine in (hidden[owner] for hidden in self.hidden)]
+        blocks = [inputs[:, mine] @ first.weight[:, mine].T for mine in (hidden[owner] for hidden in contexts)]
         others = (sum(blocks[:i] + blocks[i + 1 :], first.bias.expand(len(batch), -1)) for i in range(len(blocks)))
         return [self.body.beyond_first(h) for h in others]
 
     def _random_hidden(self, n: int, generator: Generator) -> Tensor:
         """Which parts each record hides: a random share of the columns, at least one; bool (n, parts)."""
-        columns = len(self.centre)
-        hidden = torch.rand(n, columns, generator=generator) < torch.rand(n, 1, generator=generator)
-        hidden[torch.arange(n), torch.randint(columns, (n,), generator=generator)] = True
+        hidden = torch.rand(n, self.columns, generator=generator) < torch.rand(n, 1, generator=generator)
+        hidden[torch.arange(n), torch.randint(self.columns, (n,), generator=generator)] = True
         return hidden[:, self.column_of_part.cpu()]
