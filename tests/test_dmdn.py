@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pytest
 import torch
 from scipy.stats import norm
+from sklearn.metrics import roc_auc_score
 from torch import Generator
 
 from conftest import behaviour
@@ -304,6 +305,65 @@ def test_pooling_by_sum_is_the_sum_of_the_surprises() -> None:
     detector = DMDN(pooling="sum", max_time=1e-6, **SMALL).fit(behaviour(30))
     new = behaviour(9, seed=5)
     np.testing.assert_array_equal(detector.contributions(new), detector.surprise(new))
+
+
+def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> None:
+    new, model = behaviour(60, seed=5), whole.model_
+    batch, evidence = encoded(whole, new), whole._evidence(encoded(whole, new))
+    columns = len(whole.columns_)
+
+    def told(hidden: torch.Tensor) -> np.ndarray:
+        """By column, where all that is hidden is asked; read by the network as in training."""
+        asked = hidden.nonzero().flatten()
+        with torch.no_grad():
+            nats = model.heads.nats(batch, model.body(model.reading(batch, hidden)), asked).double().numpy()
+        by_column = np.full((len(new), columns), -np.inf)
+        for column in set(model.column_of_part[asked].tolist()):
+            by_column[:, column] = nats[:, (model.column_of_part[asked] == column).numpy()].sum(1)
+        return by_column
+
+    everything = torch.ones_like(model.hidden[0])
+    wanted = [
+        np.max([told(hidden) for hidden in model.hidden], 0),
+        np.max([told(half) for halves in model.halvings for half in halves], 0),
+        told(everything),
+    ]
+    np.testing.assert_allclose(evidence, np.stack(wanted, 2), rtol=1e-4, atol=1e-4)
+    for halves in model.halvings:
+        shares = halves.float().mean(1)
+        assert (halves.sum(0) == 1).all()  # each part in one half
+        assert shares.min() > 0.25
+    assert len({tuple(half.tolist()) for halves in model.halvings for half in halves}) > 2
+    totals = evidence.sum(1)
+    t = (totals - model.scale.centre.sum(1).numpy()) / model.scale.unit.numpy()
+    strangest = np.where(t > 0, np.log1p(np.maximum(t, 0)), t).max(1)
+    np.testing.assert_allclose(whole.anomaly_score(new), strangest)
+    np.testing.assert_allclose(whole.surprise(new).sum(1), totals[np.arange(len(new)), t.argmax(1)])
+
+
+def test_the_strangest_view_finds_what_either_is_blind_to() -> None:
+    rng = np.random.default_rng(0)
+
+    def table(n: int, **cells: np.ndarray) -> pa.Table:
+        """b is a with a bit of noise; five other columns are noise alone."""
+        a = rng.normal(size=n)
+        columns = {"a": a, "b": a + rng.normal(0, 0.05, n)} | {f"noise{i}": rng.normal(size=n) for i in range(5)}
+        return pa.table(columns | cells)
+
+    def standing(records: pa.Table) -> np.ndarray:
+        """By each view."""
+        return detector.model_.scale.parts(detector._evidence(detector._encoded(records))).sum(1)
+
+    def roc(odd: np.ndarray, usual: np.ndarray) -> float:
+        return roc_auc_score(np.repeat([0, 1], [len(usual), len(odd)]), np.concatenate([usual, odd]))
+
+    detector = DMDN(random_state=0).fit(table(3000))
+    usual, plus, minus = standing(table(1000)), np.full(200, 1.5), np.full(200, -1.5)
+    apart, together = standing(table(200, a=plus, b=minus)), standing(table(200, a=1.8 * plus, b=1.8 * plus))
+    found = [[roc(odd[:, view], usual[:, view]) for view in range(3)] for odd in (apart, together)]
+    assert found[0][0] > 0.95 > 0.8 > found[0][2]
+    assert found[1][2] > 0.95 > 0.6 > max(found[1][:2])
+    assert min(roc(odd.max(1), usual.max(1)) for odd in (apart, together)) > 0.95
 
 
 def test_a_single_column_is_enough() -> None:

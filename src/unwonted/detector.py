@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 class Detector(OutlierMixin, Estimator):  # type: ignore[misc]
-    """Learns the density of training records; scores a record by how improbable it is, in nats.
+    """Learns the density of training records; scores a record by how improbable it is.
 
     All but `fit` and the names that scikit-learn gives to scores is in `Estimator`, the arguments too.
     """
