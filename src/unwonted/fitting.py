@@ -144,7 +144,8 @@ class Fitting:
         encoded = self._batch(encoder, rows)
         lesson = self.estimator._lesson(encoder, encoded, self._batch(encoder, validation), self.seed, self._learn)
         history = self._learn(model, *lesson, planned(plan))
-        model.remember(encoded, Generator().manual_seed(self.seed))
+        kept = self._batch(encoder, np.arange(self.records.num_rows)) if model.remembers_all else encoded
+        model.remember(kept, Generator().manual_seed(self.seed))
         return encoder, model.eval(), history
 
     def _learn(self, model: Trainable, records: Any, held_out: Any, plan: Plan) -> History:

@@ -29,6 +29,9 @@ class Model(nn.Module, ABC, Generic[B]):
     architecture: dict[str, Any]
     """Constructor arguments of the detector that fix the size of the network, as chosen for these records."""
 
+    remembers_all = False
+    """Whether held-out records are remembered too, of which each must then be scored by the others."""
+
     @abstractmethod
     def loss(self, batch: B, generator: Generator) -> Tensor:
         """Training loss of each record, shape (n,)."""

@@ -21,7 +21,8 @@ class DensityEnsemble(Detector):
 
     - by column, the deep mixture density network of `DMDN`: −log p of each column given others, given halves, or by
       itself, whichever is strangest;
-    - by neighbours, the mean distance of the three nearest training records, where a network smooths over.
+    - by neighbours, the mean distance of the three nearest of all records, where a network smooths over. Held-out ones
+      are among them: each is measured by the others, so that calibration holds.
 
     A record's score is the mean of the two, on the scale of `DMDN`: with c the median over held-out records and u how
     far their 90 % quantile is above it, f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual, log 2 is
@@ -31,8 +32,8 @@ class DensityEnsemble(Detector):
     Args:
         components: Gaussians a column, of the network.
         width, depth: Of the network; a width of None follows the number of records.
-        memory: The most training records to keep for the nearest ones, drawn at random; with 0 none is kept, and the
-            network alone makes the score.
+        memory: The most records to keep for the nearest ones, drawn at random from all that it is given; with 0 none is
+            kept, and the network alone makes the score.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
             `Estimator`.
 
@@ -91,7 +92,7 @@ class DensityEnsemble(Detector):
             components=self.components,
             seed=seed,
         )
-        return NetworkAndMemory(encoder, network, kept=min(self.memory, rows))
+        return NetworkAndMemory(encoder, network, most=self.memory)
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
         return plan_for(rows)

@@ -35,12 +35,12 @@ class Memory(nn.Module):
 
     def __init__(self, points: Points) -> None:
         super().__init__()
-        size, dimensions = points.kept.shape
-        self.size = size
-        register_derived(self, {"keys": torch.zeros(dimensions + 1, size + -size % BLOCK)})
+        self.size = 0
+        register_derived(self, {"keys": torch.zeros(points.kept.shape[1] + 1, 0)})
 
     def place(self, points: Points) -> None:
         """Prepares the search, once the points know where the kept records lie."""
+        self.size = len(points.kept)
         # One product with [x, 1] gives ‖m‖² − 2 x·m, which ranks the kept records by their distance from x.
         # It is searched in blocks: what fills up the last of them is infinitely far.
         keys = torch.cat([-2 * points.kept.T, points.kept.square().sum(1)[None]])

@@ -25,15 +25,17 @@ class NetworkAndMemory(ColumnModel):
     Args:
         encoder: The parts.
         network: The deep mixture density network, by views; the only member that is trained by gradient.
-        kept: How many training records to keep; 0 for none, and no member that looks for the nearest.
+        most: The most records to keep; 0 for none, and no member that looks for the nearest.
     """
 
-    def __init__(self, encoder: Encoder, network: MaskedMixture, *, kept: int) -> None:
+    remembers_all = True
+
+    def __init__(self, encoder: Encoder, network: MaskedMixture, *, most: int) -> None:
         super().__init__()
         self.network = network
-        self.architecture = network.architecture | {"memory": kept}
-        self.points = Points(encoder, kept)
-        self.memory = Memory(self.points) if kept else None
+        self.architecture = network.architecture
+        self.points = Points(encoder, most)
+        self.memory = Memory(self.points) if most else None
         self.scale = CommonScale(1, len(encoder.columns))
         self.register_load_state_dict_post_hook(_placed)  # type: ignore[no-untyped-call]
 

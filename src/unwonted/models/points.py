@@ -1,5 +1,7 @@
 """Encoded records as points of a Euclidean space, in which distances make sense."""
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
@@ -29,7 +31,7 @@ class Points(nn.Module):
 
     Args:
         encoder: The parts.
-        size: How many records are kept, at most as many as `remember` is given; 0 for none.
+        most: How many records are kept at most; 0 for none.
     """
 
     codes: Tensor
@@ -45,8 +47,9 @@ class Points(nn.Module):
     outcomes: Tensor
     weights: Tensor
 
-    def __init__(self, encoder: Encoder, size: int) -> None:
+    def __init__(self, encoder: Encoder, most: int) -> None:
         super().__init__()
+        self.most = most
         parts = encoder.parts
         valued, plain, numbers, circles, at = list[int](), list[int](), list[int](), list[int](), 0
         for i, part in enumerate(parts):
@@ -74,25 +77,25 @@ class Points(nn.Module):
             "outcomes": outcomes,
             "starts": outcomes.cumsum(0) - outcomes,
             "owner": functional.one_hot(owner, len(encoder.columns)).float(),
-            "kept": torch.zeros(size, len(owner)),
+            "kept": torch.zeros(0, len(owner)),
         }
         register_derived(self, derived)
         self.register_buffer("weights", torch.zeros(int(outcomes.sum())))
-        self.register_buffer("codes", torch.zeros(size, len(parts), dtype=torch.int16))
-        self.register_buffer("read", torch.zeros(size, len(numbers) + len(circles)))
+        self.register_buffer("codes", torch.zeros(0, len(parts), dtype=torch.int16))
+        self.register_buffer("read", torch.zeros(0, len(numbers) + len(circles)))
+        self.register_load_state_dict_pre_hook(_with_room)  # type: ignore[no-untyped-call]
 
     def remember(self, records: Encoded, generator: Generator) -> None:
-        """Weighs categories by how often they are, and keeps as many of the records as there is room for, at random.
+        """Weighs categories by how often they are, and keeps as many of the records as it may, drawn at random.
 
         Where they lie `place` then works out.
         """
         counts = torch.bincount(self._named(records.codes).flatten(), minlength=len(self.weights))
         shares = (counts / len(records)).clamp(RAREST, 1 - RAREST)
         self.weights.copy_((shares * (1 - shares)).rsqrt())
-        drawn = torch.randperm(len(records), generator=generator)[: len(self.codes)].sort().values
+        drawn = torch.randperm(len(records), generator=generator)[: self.most].sort().values
         kept = records[drawn.to(records.codes.device)]
-        self.codes.copy_(kept.codes)
-        self.read.copy_(self._read(kept))
+        self.codes, self.read = kept.codes.to(self.codes.dtype), self._read(kept)
 
     def place(self) -> None:
         """Works out where the kept records lie, once they and the weights are there."""
@@ -115,3 +118,10 @@ class Points(nn.Module):
     def _named(self, codes: Tensor) -> Tensor:
         """Position of each category among the outcomes of all parts; what is new is the last of its part."""
         return self.starts + codes[:, self.plain].remainder(self.outcomes)
+
+
+def _with_room(points: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """Makes room for as many records as are kept in what is to be loaded."""
+    for name in ("codes", "read"):
+        empty = getattr(points, name)
+        setattr(points, name, empty.new_zeros(len(state.get(prefix + name, empty)), empty.shape[1]))
