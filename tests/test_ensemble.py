@@ -46,8 +46,24 @@ def test_a_model_file_brings_it_back(memory: int, tmp_path) -> None:
     detector.save(tmp_path / "model")
     again = load(tmp_path / "model")
     assert again.anomaly_score(new).tolist() == detector.anomaly_score(new).tolist()
+    assert again.model_.architecture["memory"] == memory
     assert len(again.model_.points.codes) == memory
     assert detector._evidence(detector._encoded(new)).shape[2] == (4 if memory else 3)
+
+
+def test_held_out_records_are_kept_and_measured_by_the_others(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    shares = []
+    for seed in range(60):
+        mixing = rng.normal(size=(3, 3))
+        records, new = (rng.normal(size=(n, 3)) @ mixing for n in (400, 300))
+        detector = DensityEnsemble(alert_rate=0.1, width=16, exemplars=0, max_time=1e-6, random_state=seed).fit(records)
+        assert len(detector.model_.points.codes) == 400
+        shares.append((detector.predict(new) < 0).mean())
+    # Were a held-out record at no distance from itself, most new records would be alerts.
+    assert 0.07 < np.mean(shares) < 0.1 + 3 * np.std(shares) / np.sqrt(len(shares))
+    detector.save(tmp_path / "model")
+    assert load(tmp_path / "model").anomaly_score(new).tolist() == detector.anomaly_score(new).tolist()
 
 
 def test_training_teaches_its_network_what_belongs_together() -> None:

@@ -33,7 +33,7 @@ class NetworkAndMemory(ColumnModel):
     def __init__(self, encoder: Encoder, network: MaskedMixture, *, most: int) -> None:
         super().__init__()
         self.network = network
-        self.architecture = network.architecture
+        self.architecture = network.architecture | {"memory": most}
         self.points = Points(encoder, most)
         self.memory = Memory(self.points) if most else None
         self.scale = CommonScale(1, len(encoder.columns))
@@ -69,6 +69,7 @@ class NetworkAndMemory(ColumnModel):
 
     def remember(self, records: Encoded, generator: Generator) -> None:
         self.points.remember(records, generator)
+        self.architecture["memory"] = len(self.points.codes)
         self.place()
 
     def place(self) -> None:
