@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from unwonted.batch import Batch
 from unwonted.encode import Encoded
 
-__all__ = ["ColumnModel", "EnergyModel", "Floats", "Model", "in_padded_chunks"]
+__all__ = ["ColumnModel", "EnergyModel", "Floats", "Model", "in_padded_chunks", "of_kind"]
 
 Floats = NDArray[np.float64]
 B = TypeVar("B", bound=Batch)
@@ -91,8 +91,7 @@ class ColumnModel(Model[Encoded]):
 
     def counted(self, evidence: Floats) -> Floats:
         """The surprise of each column by the view that the record is scored by, in nats, shape (n, columns)."""
-        found: Floats = np.take_along_axis(evidence, self.views(evidence)[:, None, None], 2)[..., 0]
-        return found
+        return of_kind(evidence, self.views(evidence))
 
     @abstractmethod
     def pool(self, evidence: Floats) -> Floats:
@@ -101,6 +100,12 @@ class ColumnModel(Model[Encoded]):
     def score(self, evidence: Floats) -> Floats:
         scores: Floats = self.pool(evidence).sum(1)
         return scores
+
+
+def of_kind(evidence: Floats, kinds: NDArray[np.intp]) -> Floats:
+    """Of evidence (n, columns, kinds) that of one kind for each record, (n, columns)."""
+    found: Floats = np.take_along_axis(evidence, kinds[:, None, None], 2)[..., 0]
+    return found
 
 
 class EnergyModel(Model[B]):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.base import ColumnModel, Floats
+from unwonted.models.base import ColumnModel, Floats, of_kind
 from unwonted.models.density_heads import DensityHeads
 from unwonted.models.reading import Reading
 from unwonted.models.scale import CommonScale
@@ -138,9 +138,7 @@ class MaskedMixture(ColumnModel):
         if not self.by_views:
             return evidence[..., 0]
         parts = self.scale.parts(evidence)
-        strangest = parts.sum(1).argmax(1)
-        pooled: Floats = np.take_along_axis(parts, strangest[:, None, None], 2)[..., 0]
-        return pooled
+        return of_kind(parts, parts.sum(1).argmax(1))
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
         if self.by_views:
