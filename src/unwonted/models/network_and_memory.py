@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.base import ColumnModel, Floats
+from unwonted.models.base import ColumnModel, Floats, in_padded_chunks
 from unwonted.models.masked_mixture import MaskedMixture
 from unwonted.models.memory import Memory
 from unwonted.models.points import Points
@@ -59,16 +59,22 @@ class NetworkAndMemory(ColumnModel):
 
     def evidence(self, batch: Encoded) -> Tensor:
         """Shape (n, columns, views + 1): those of the network, and the distance of the nearest records."""
-        found = self.network.evidence(batch)
         if self.memory is None:
-            return found
-        return torch.cat([found, self.memory(self.points(batch), self.points).unsqueeze(2)], 2)
+            return self.network.evidence(batch)
+        found, deviations = self.network.evidence_and_deviations(batch)
+        return torch.cat([found, self.memory(self.points(batch, deviations), self.points).unsqueeze(2)], 2)
 
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         return self.network.views(self._of_network(evidence))
 
     def remember(self, records: Encoded, generator: Generator) -> None:
-        self.points.remember(records, generator)
+        self.points.weigh(records)
+        drawn = torch.randperm(len(records), generator=generator)[: self.points.most].sort().values
+        if len(drawn):
+            device = records.codes.device
+            kept = records[drawn.to(device)]
+            off = in_padded_chunks(lambda batch: self.network.evidence_and_deviations(batch)[1], kept, device)
+            self.points.keep(kept, torch.from_numpy(off))
         self.architecture["memory"] = len(self.points.codes)
         self.place()
 
