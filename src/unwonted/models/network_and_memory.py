@@ -64,6 +64,11 @@ class NetworkAndMemory(ColumnModel):
         found, deviations = self.network.evidence_and_deviations(batch)
         return torch.cat([found, self.memory(self.points(batch, deviations), self.points).unsqueeze(2)], 2)
 
+    def places(self, batch: Encoded) -> Tensor:
+        """Where records lie among the kept ones, shape (n, dimensions)."""
+        found: Tensor = self.points(batch, self.network.evidence_and_deviations(batch)[1])
+        return found
+
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         return self.network.views(self._of_network(evidence))
 
