@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
 import unwonted
@@ -103,6 +104,18 @@ def test_the_nearest_are_alike_in_how_their_columns_go_together_once_it_is_taugh
     off = taught.model_.network.evidence_and_deviations(encoded)[1][:, 5].detach().numpy()
     z = (records[:, 5] - records[:, :5].sum(1)) / 0.1
     assert np.corrcoef(off, np.sign(z) * np.log1p(np.abs(z)))[0, 1] > 0.9
+
+
+def test_of_few_records_the_nearest_are_alike_in_their_values_alone() -> None:
+    new = np.random.default_rng(1).normal(size=(50, 3))
+    for rows, counts in ((299, False), (300, True)):
+        detector = DensityEnsemble(**QUICK).fit(np.random.default_rng(0).normal(size=(rows, 3)))
+        kept, encoded = detector.model_.points, detector._encoded(new)
+        by_values = kept(encoded, torch.zeros(50, 3))
+        alone = detector.model_.memory(by_values, kept).sum(1).numpy()
+        nearest = detector._evidence(encoded)[..., -1].sum(1)
+        assert kept.deviations.any() == counts
+        assert np.allclose(nearest, alone, rtol=1e-4) != counts
 
 
 def test_it_finds_what_lies_in_a_gap_that_each_column_alone_would_not_show() -> None:
