@@ -127,15 +127,20 @@ class MaskedMixture(ColumnModel):
         return self.evidence_and_deviations(batch)[0] if self.by_views else super().evidence(batch)
 
     def evidence_and_deviations(self, batch: Encoded) -> tuple[Tensor, Tensor]:
-        """The evidence by views, and how each column is off what the other blocks let expect, (n, columns).
+        """The evidence by views and the deviations, for little more than the evidence alone."""
+        read = self._read_in(batch, self.hidden)
+        nats = self._given(batch, read, self.scored)
+        views = [self.by_column(nats), self.given_halves(batch), self.by_column(self.given_nothing(batch))]
+        return torch.stack(views, 2), self.by_column(self._off(batch, read, nats))
+
+    def deviations(self, batch: Encoded) -> Tensor:
+        """How each column is off what the other blocks let expect, (n, columns).
 
         A number is off by log(1 + |z|) with the sign of z, how many standard deviations it is above its expectation,
         anything else by log(1 − log p).
         """
         read = self._read_in(batch, self.hidden)
-        nats = self._given(batch, read, self.scored)
-        views = [self.by_column(nats), self.given_halves(batch), self.by_column(self.given_nothing(batch))]
-        return torch.stack(views, 2), self.by_column(self._deviations(batch, read, nats))
+        return self.by_column(self._off(batch, read, self._given(batch, read, self.scored)))
 
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         if not self.by_views:
@@ -213,7 +218,7 @@ class MaskedMixture(ColumnModel):
             total = total.index_add(1, asked, self.heads.nats(batch, h, asked))
         return total
 
-    def _deviations(self, batch: Encoded, read: Sequence[Tensor], nats: Tensor) -> Tensor:
+    def _off(self, batch: Encoded, read: Sequence[Tensor], nats: Tensor) -> Tensor:
         """How each part is off, given what the network has read of the other blocks, (n, parts)."""
         found = nats.clamp(min=0).log1p()
         for h, mine in zip(read, self.scored, strict=True):

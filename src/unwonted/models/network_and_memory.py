@@ -109,7 +109,7 @@ class NetworkAndMemory(ColumnModel):
         return pooled
 
     def _deviations(self, batch: Encoded) -> Tensor:
-        return self.network.evidence_and_deviations(batch)[1] * self.by_deviations
+        return self.network.deviations(batch) * self.by_deviations
 
     def _of_network(self, evidence: Floats) -> Floats:
         return evidence if self.memory is None else evidence[..., :-1]
