@@ -3,7 +3,6 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 from sklearn.metrics import roc_auc_score
 
 import unwonted
@@ -86,38 +85,6 @@ def test_training_teaches_its_network_what_belongs_together() -> None:
     assert roc_auc_score(swapped, taught.anomaly_score(table)) > 0.95
 
 
-def test_the_nearest_are_alike_in_how_their_columns_go_together_once_it_is_taught() -> None:
-    rng = np.random.default_rng(0)
-    drawn = rng.normal(size=(1500, 6))
-    drawn[:, 5] = drawn[:, :5].sum(1) + rng.normal(0, 0.1, 1500)
-    ordinary, apart = drawn[:1200], drawn[1200:].copy()
-    apart[:, 5] += 1.5 * rng.choice([-1, 1], 300)  # two thirds of a standard deviation of that column
-    records, is_apart = np.vstack([drawn[1200:], apart]), np.repeat([False, True], 300)
-
-    def found(detector: DensityEnsemble) -> float:
-        return roc_auc_score(is_apart, detector._evidence(detector._encoded(records))[..., -1].sum(1))
-
-    taught = DensityEnsemble(random_state=0).fit(ordinary)
-    assert found(taught.untrained().fit(ordinary)) < 0.75
-    assert found(taught) > 0.85
-    encoded = taught._encoded(records)
-    off = taught.model_.network.deviations(encoded)[:, 5].detach().numpy()
-    z = (records[:, 5] - records[:, :5].sum(1)) / 0.1
-    assert np.corrcoef(off, np.sign(z) * np.log1p(np.abs(z)))[0, 1] > 0.9
-
-
-def test_of_few_records_the_nearest_are_alike_in_their_values_alone() -> None:
-    new = np.random.default_rng(1).normal(size=(50, 3))
-    for rows, counts in ((299, False), (300, True)):
-        detector = DensityEnsemble(**QUICK).fit(np.random.default_rng(0).normal(size=(rows, 3)))
-        kept, encoded = detector.model_.points, detector._encoded(new)
-        by_values = kept(encoded, torch.zeros(50, 3))
-        alone = detector.model_.memory(by_values, kept).sum(1).numpy()
-        nearest = detector._evidence(encoded)[..., -1].sum(1)
-        assert kept.deviations.any() == counts
-        assert np.allclose(nearest, alone, rtol=1e-4) != counts
-
-
 def test_it_finds_what_lies_in_a_gap_that_each_column_alone_would_not_show() -> None:
     rng = np.random.default_rng(0)
     angle = rng.uniform(0, 2 * np.pi, 600)
@@ -141,7 +108,7 @@ def test_few_kept_records_do_not_let_strange_ones_hide_each_other() -> None:
 
     assert max(found(16_384)) < 0.9
     by_nearest, whole = found(64)
-    assert by_nearest > 0.85
+    assert by_nearest > 0.9
     assert whole > 0.99
 
 

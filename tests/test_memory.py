@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import torch
+from torch import Generator
 
 from conftest import behaviour
 from unwonted.encode import Encoded, Encoder
@@ -12,16 +13,14 @@ from unwonted.schema import Schema
 
 
 class Remembered:
-    """An encoder, and the distances from the records that it was fitted on; no column is off unless it is said."""
+    """An encoder, and the distances from the records that it was fitted on."""
 
-    def __init__(self, table: pa.Table, deviations: torch.Tensor | None = None) -> None:
+    def __init__(self, table: pa.Table, size: int) -> None:
         schema = Schema.infer(table)
         records = schema.select(table)[0]
         self.encoder = Encoder.fit(records, schema)
-        self.points = Points(self.encoder, table.num_rows)
-        encoded = self.encoder.transform(records)
-        self.points.weigh(encoded)
-        self.points.keep(encoded, self.as_expected(encoded) if deviations is None else deviations)
+        self.points = Points(self.encoder, size)
+        self.points.remember(self.encoder.transform(records), Generator().manual_seed(0))
         self.points.place()
         self.memory = Memory(self.points)
         self.memory.place(self.points)
@@ -29,33 +28,27 @@ class Remembered:
     def encoded(self, table: pa.Table) -> Encoded:
         return self.encoder.transform(Schema.infer(table).select(table)[0])
 
-    def as_expected(self, encoded: Encoded) -> torch.Tensor:
-        return torch.zeros(len(encoded), len(self.encoder.columns))
-
-    def shares(self, table: pa.Table, deviations: torch.Tensor | None = None) -> torch.Tensor:
-        encoded = self.encoded(table)
-        off = self.as_expected(encoded) if deviations is None else deviations
-        return self.memory(self.points(encoded, off), self.points)
+    def shares(self, table: pa.Table) -> torch.Tensor:
+        return self.memory(self.points(self.encoded(table)), self.points)
 
 
 def test_the_nearest_of_many_are_those_of_a_search_one_by_one() -> None:
     rng = np.random.default_rng(0)
     kept, new = (pa.table({name: rng.normal(size=n) for name in "abc"}) for n in (1000, 50))
-    off = [torch.from_numpy(rng.normal(size=(n, 3))).float() for n in (1000, 50)]
-    there = Remembered(kept, off[0])
+    there = Remembered(kept, 1000)
     points, asked = (
-        np.column_stack([*(part.scaled(table[part.column].to_numpy()) for part in there.encoder.parts), deviations])
-        for table, deviations in zip((kept, new), off, strict=True)
+        np.column_stack([part.scaled(table[part.column].to_numpy()) for part in there.encoder.parts])
+        for table in (kept, new)
     )
     apart = np.linalg.norm(asked[:, None] - points, axis=2)
     wanted = np.sort(apart, 1)[:, :NEIGHBOURS].mean(1)
-    np.testing.assert_allclose(there.shares(new, off[1]).sum(1), wanted, rtol=1e-4)
+    np.testing.assert_allclose(there.shares(new).sum(1), wanted, rtol=1e-4)
 
 
 def test_each_column_has_its_share() -> None:
     rng = np.random.default_rng(0)
     a, b = (rng.choice([0.0, 10.0], 300) + rng.normal(0, 0.3, 300) for _ in "ab")
-    there = Remembered(pa.table({"a": a, "b": b, "c": rng.choice(["x", "y"], 300)}))
+    there = Remembered(pa.table({"a": a, "b": b, "c": rng.choice(["x", "y"], 300)}), 300)
     middle = {"a": [0.0, 4.0, 0.0, 0.0], "b": [0.0, 0.0, 4.0, 0.0], "c": ["x", "x", "x", "unheard of"]}
     shares = there.shares(pa.table(middle)).numpy()
     assert shares[0].sum() < 0.5
@@ -66,26 +59,25 @@ def test_each_column_has_its_share() -> None:
 def test_a_kept_record_is_measured_by_the_others() -> None:
     rng = np.random.default_rng(0)
     kept = pa.table({name: np.append(rng.normal(size=300), far) for name, far in (("a", 9.0), ("b", -9.0))})
-    distances = Remembered(kept).shares(kept).sum(1)
+    distances = Remembered(kept, 301).shares(kept).sum(1)
     assert distances.argmax() == 300
     assert distances[300] > 5 * distances[:300].median() > 0
 
 
 def test_a_rare_category_is_further_off_than_a_common_one() -> None:
-    there = Remembered(pa.table({"name": ["often"] * 150 + ["also often"] * 148 + ["twice"] * 2}))
+    there = Remembered(pa.table({"name": ["often"] * 150 + ["also often"] * 148 + ["twice"] * 2}), 300)
     common, seen, new = there.shares(pa.table({"name": ["often", "twice", "unheard of"]})).sum(1).tolist()
     assert common == 0 < seen < new
 
 
 def test_gaps_are_far_from_values() -> None:
     kept = behaviour(300)
-    there = Remembered(kept)
+    there = Remembered(kept, 300)
     gap = kept.slice(0, 20)
     at = gap.column_names.index("duration")
     known = ~np.isnan(gap["duration"].to_numpy())
     none = gap.set_column(at, "duration", pa.nulls(20, pa.float64()))
     encoded = there.encoder.transform(Schema.infer(kept).select(none)[0])
-    asked = there.points(encoded, there.as_expected(encoded))
-    shares = there.memory(asked, there.points)[:, there.encoder.columns.index("duration")]
+    shares = there.memory(there.points(encoded), there.points)[:, there.encoder.columns.index("duration")]
     assert known.any()
     assert shares[torch.from_numpy(known)].mean() > 0

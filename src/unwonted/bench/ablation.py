@@ -41,7 +41,6 @@ SAMPLES, SIZES = 16, (32, 128, 512)  # random samples of training records, that 
 
 TWO_THIRDS = "two thirds given others, a third given nothing"
 PLAIN, ABSOLUTE = "nearest, plain axes", "nearest, absolute differences"
-VALUES, DEVIATIONS = "nearest by values alone", "nearest by how columns are off alone"
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,7 @@ def _lines() -> list[Variant]:
     whole = dict.fromkeys(("network", "nearest"), 1.0)
     instead_of_network = ("given others", "given halves", "given nothing", TWO_THIRDS)
     samples = [f"nearest in samples of {size}" for size in SIZES]
-    distances = ("1 nearest", "10 nearest", VALUES, DEVIATIONS, PLAIN, ABSOLUTE)
-    instead_of_nearest = (*samples, *distances, "LOF", "Gaussian mixture")
+    instead_of_nearest = (*samples, "1 nearest", "10 nearest", PLAIN, ABSOLUTE, "LOF", "Gaussian mixture")
     besides = (*samples, "10 nearest", PLAIN, "LOF", "Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
     return [
         Variant("network and nearest", whole, kept=True),
@@ -178,14 +176,11 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
     found["DSEBM"] = scored(DSEBM(random_state=seed).fit(learn))
     found["DAGMM"] = scored(DAGMM(networks=1, random_state=seed).fit(learn))
     kept = model.points.kept.double().numpy()
-    points = [whole._told(lambda model: model.places, part) for part in encoded]
-    values = kept.shape[1] - len(whole.encoder_.columns)  # dimensions; the others say how columns are off
+    points = [whole._told(lambda model: model.points, part) for part in encoded]
     plain = Matrix().fit(learn)
     found |= {f"{count} nearest": _nearest(kept, points, count) for count in (1, 10)}
     found[PLAIN] = _nearest(plain.transform(learn), list(map(plain.transform, parts)))
     found[ABSOLUTE] = _nearest(kept, points, metric="manhattan")
-    found[VALUES] = _nearest(kept[:, :values], [part[:, :values] for part in points])
-    found[DEVIATIONS] = _nearest(kept[:, values:], [part[:, values:] for part in points])
     rng = np.random.default_rng(seed)
     for size in SIZES:
         drawn = [kept[rng.choice(len(kept), min(size, len(kept) // 2), replace=False)] for _ in range(SAMPLES)]
@@ -262,9 +257,9 @@ def page(results: Mapping[str, Any]) -> str:
         "records (unsupervised, on all); the other fifth sets the scales. The detector as it is stands first and in "
         "bold; the others were dropped. ± is the standard deviation of the difference in AUROC over seeds, after the "
         "mean over tables. *Network* is `DMDN`, by the view by which a record is strangest, *nearest* the mean "
-        f"distance of the {NEIGHBOURS} nearest training records by their values and by how columns are off what the "
-        "others let expect, as in `DensityEnsemble`; what is *a quarter* takes half of the weight of the nearest. *In "
-        f"samples* is the mean over {SAMPLES} random samples of the training records; *plain axes* are "
+        f"distance of the {NEIGHBOURS} nearest training records, as in `DensityEnsemble`; what is *a quarter* takes "
+        f"half of the weight of the nearest. *In samples* is the mean over {SAMPLES} random samples of the training "
+        "records; *plain axes* are "
         "standardised numbers and one-hot categories; by *absolute differences* distances are sums, not roots of sums "
         "of squares. *LOF* (20 neighbours), *Gaussian mixture* (10, full covariances) and *isolation forest* are "
         "scikit-learn's, on the axes of the nearest; *DAGMM* is one network, not the mean of four."

@@ -50,7 +50,6 @@ class DensityHeads(nn.Module):
     log_novel: Tensor
     shared: Tensor
     missing: Tensor
-    numbers: Tensor
 
     def __init__(self, parts: Sequence[Part], width: int, components: int, exact: bool) -> None:
         super().__init__()
@@ -68,7 +67,6 @@ class DensityHeads(nn.Module):
             "log_novel": (novelty / torch.tensor([getattr(part, "unseen", 1.0) for part in parts])).log(),
             "shared": torch.tensor([x for shares in shared for x in shares], dtype=torch.float32),
             "missing": torch.tensor([part.gap for part in parts]),
-            "numbers": torch.tensor([isinstance(part, NumericPart) for part in parts]),
         }
         register_derived(self, derived)
         with torch.random.fork_rng(devices=[]):  # the caller draws the weights
@@ -131,14 +129,6 @@ class DensityHeads(nn.Module):
         log_weights, means, log_scales = raw.view(len(h), len(asked), 3, self.components).unbind(2)
         scales = LEAST_SCALE + log_scales.clamp(max=LARGEST_LOG_SCALE).exp()
         return log_weights.log_softmax(-1), means, scales
-
-    def standardised(self, batch: Encoded, h: Tensor, asked: Tensor) -> Tensor:
-        """(y − E[y | x])/√Var[y | x] of the asked numbers under their mixtures, (n, asked)."""
-        log_weights, means, scales = self.mixtures(h, asked)
-        weights = log_weights.exp()
-        mean = (weights * means).sum(-1)
-        variance = (weights * (scales.square() + (means - mean.unsqueeze(-1)).square())).sum(-1)
-        return (batch.values[:, self.slot[asked]] - mean) / variance.sqrt()
 
     def _log_values(self, h: Tensor, batch: Encoded, asked: Tensor) -> Tensor:
         """Log density or mass of the asked parts' values under their mixtures, (n, asked)."""

@@ -21,10 +21,8 @@ class DensityEnsemble(Detector):
 
     - by column, the deep mixture density network of `DMDN`: −log p of each column given others, given halves, or by
       itself, whichever is strangest;
-    - by neighbours, the mean distance of the three nearest of all records, where a network smooths over. Records are
-      near if their values are alike, and, from 300 records on, if each column is off by as much from what the network
-      expects of it given the others. Held-out ones are among them: each is measured by the others, so that calibration
-      holds.
+    - by neighbours, the mean distance of the three nearest of all records, where a network smooths over. Held-out ones
+      are among them: each is measured by the others, so that calibration holds.
 
     A record's score is the mean of the two, on the scale of `DMDN`: with c the median over held-out records and u how
     far their 90 % quantile is above it, f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual, log 2 is

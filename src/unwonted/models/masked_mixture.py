@@ -13,7 +13,6 @@ from unwonted.models.density_heads import DensityHeads
 from unwonted.models.reading import Reading
 from unwonted.models.scale import CommonScale
 from unwonted.nets import ResidualMLP, initialise, register_derived
-from unwonted.parts import NOVEL
 
 __all__ = ["MaskedMixture"]
 
@@ -106,12 +105,12 @@ class MaskedMixture(ColumnModel):
 
     def given_others(self, batch: Encoded) -> Tensor:
         """−log p of each part given the other blocks of columns, or its predecessors in the chain of targets."""
-        return self._given(batch, self._read_in(batch, self.hidden), self.scored)
+        return self._given(batch, self.hidden, self.scored)
 
     def given_halves(self, batch: Encoded) -> Tensor:
         """−log p of each column given a random half of the others, the most of three, (n, columns)."""
-        found = [self._given(batch, self._read_in(batch, halves), halves) for halves in self.halvings]
-        return torch.stack(list(map(self.by_column, found))).amax(0)
+        found = [self.by_column(self._given(batch, halves, halves)) for halves in self.halvings]
+        return torch.stack(found).amax(0)
 
     def given_nothing(self, batch: Encoded) -> Tensor:
         """−log p of each part by itself."""
@@ -124,23 +123,10 @@ class MaskedMixture(ColumnModel):
 
     def evidence(self, batch: Encoded) -> Tensor:
         """Shape (n, columns, views), in nats: given others, given halves, given nothing; or the surprise alone."""
-        return self.evidence_and_deviations(batch)[0] if self.by_views else super().evidence(batch)
-
-    def evidence_and_deviations(self, batch: Encoded) -> tuple[Tensor, Tensor]:
-        """The evidence by views and the deviations, for little more than the evidence alone."""
-        read = self._read_in(batch, self.hidden)
-        nats = self._given(batch, read, self.scored)
-        views = [self.by_column(nats), self.given_halves(batch), self.by_column(self.given_nothing(batch))]
-        return torch.stack(views, 2), self.by_column(self._off(batch, read, nats))
-
-    def deviations(self, batch: Encoded) -> Tensor:
-        """How each column is off what the other blocks let expect, (n, columns).
-
-        A number is off by log(1 + |z|) with the sign of z, how many standard deviations it is above its expectation,
-        anything else by log(1 − log p).
-        """
-        read = self._read_in(batch, self.hidden)
-        return self.by_column(self._off(batch, read, self._given(batch, read, self.scored)))
+        if not self.by_views:
+            return super().evidence(batch)
+        others, nothing = self.by_column(self.given_others(batch)), self.by_column(self.given_nothing(batch))
+        return torch.stack([others, self.given_halves(batch), nothing], 2)
 
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         if not self.by_views:
@@ -210,25 +196,13 @@ class MaskedMixture(ColumnModel):
         mine[torch.arange(self.columns) % len(mine), torch.randperm(self.columns, generator=generator)] = True
         return mine[:, self.column_of_part]
 
-    def _given(self, batch: Encoded, read: Sequence[Tensor], scored: Tensor) -> Tensor:
-        """−log p of each part given what the network has read in the context in which it is scored, (n, parts)."""
+    def _given(self, batch: Encoded, hidden: Tensor, scored: Tensor) -> Tensor:
+        """−log p of each part in the context in which it is scored, (n, parts)."""
         total = torch.zeros(batch.codes.shape, device=batch.codes.device)
-        for h, mine in zip(read, scored, strict=True):
+        for h, mine in zip(self._read_in(batch, hidden), scored, strict=True):
             asked = mine.nonzero().flatten()
             total = total.index_add(1, asked, self.heads.nats(batch, h, asked))
         return total
-
-    def _off(self, batch: Encoded, read: Sequence[Tensor], nats: Tensor) -> Tensor:
-        """How each part is off, given what the network has read of the other blocks, (n, parts)."""
-        found = nats.clamp(min=0).log1p()
-        for h, mine in zip(read, self.scored, strict=True):
-            numbers = (mine & self.heads.numbers).nonzero().flatten()
-            if len(numbers):
-                z, codes = self.heads.standardised(batch, h, numbers), batch.codes[:, numbers]
-                known = (codes != NOVEL) & (codes != self.heads.missing[numbers])
-                off = torch.where(known, z.sign() * z.abs().log1p(), found[:, numbers])
-                found = found.index_copy(1, numbers, off)
-        return found
 
     def _read_in(self, batch: Encoded, contexts: Tensor) -> list[Tensor]:
         """The network's state in each context, before the heads, each (n, width)."""

@@ -14,7 +14,7 @@ __all__ = ["NEIGHBOURS", "SAME", "Memory"]
 NEIGHBOURS = 3
 BLOCK = 128  # of distances, searched by their smallest
 LEAST_DISTANCE = 1e-12
-SAME = 1e-3  # distance below which a kept record is taken for the one asked about
+SAME = 1e-6  # distance below which a kept record is taken for the one asked about
 
 
 class Memory(nn.Module):

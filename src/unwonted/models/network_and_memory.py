@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoded, Encoder
-from unwonted.models.base import ColumnModel, Floats, in_padded_chunks
+from unwonted.models.base import ColumnModel, Floats
 from unwonted.models.masked_mixture import MaskedMixture
 from unwonted.models.memory import Memory
 from unwonted.models.points import Points
@@ -16,15 +16,11 @@ from unwonted.models.scale import CommonScale
 
 __all__ = ["NetworkAndMemory"]
 
-FEWEST = 300
-"""Records below which what the network expects is fitted to each one's noise, and new ones are off by more."""
-
 
 class NetworkAndMemory(ColumnModel):
     """What the network and the nearest records say: the mean of where a record stands by either.
 
-    Where it stands by the nearest records is told on the scale of `CommonScale`, as the network tells its views. From
-    300 records on, the nearest are near in how each column is off, too.
+    Where it stands by the nearest records is told on the scale of `CommonScale`, as the network tells its views.
 
     Args:
         encoder: The parts.
@@ -33,7 +29,6 @@ class NetworkAndMemory(ColumnModel):
     """
 
     remembers_all = True
-    by_deviations: Tensor
 
     def __init__(self, encoder: Encoder, network: MaskedMixture, *, most: int) -> None:
         super().__init__()
@@ -42,7 +37,6 @@ class NetworkAndMemory(ColumnModel):
         self.points = Points(encoder, most)
         self.memory = Memory(self.points) if most else None
         self.scale = CommonScale(1, len(encoder.columns))
-        self.register_buffer("by_deviations", torch.ones(()))
         self.register_load_state_dict_post_hook(_placed)  # type: ignore[no-untyped-call]
 
     def loss(self, batch: Encoded, generator: Generator) -> Tensor:
@@ -65,28 +59,16 @@ class NetworkAndMemory(ColumnModel):
 
     def evidence(self, batch: Encoded) -> Tensor:
         """Shape (n, columns, views + 1): those of the network, and the distance of the nearest records."""
+        found = self.network.evidence(batch)
         if self.memory is None:
-            return self.network.evidence(batch)
-        found, deviations = self.network.evidence_and_deviations(batch)
-        places = self.points(batch, deviations * self.by_deviations)
-        return torch.cat([found, self.memory(places, self.points).unsqueeze(2)], 2)
-
-    def places(self, batch: Encoded) -> Tensor:
-        """Where records lie among the kept ones, shape (n, dimensions)."""
-        found: Tensor = self.points(batch, self._deviations(batch))
-        return found
+            return found
+        return torch.cat([found, self.memory(self.points(batch), self.points).unsqueeze(2)], 2)
 
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         return self.network.views(self._of_network(evidence))
 
     def remember(self, records: Encoded, generator: Generator) -> None:
-        self.by_deviations.fill_(float(len(records) >= FEWEST))
-        self.points.weigh(records)
-        drawn = torch.randperm(len(records), generator=generator)[: self.points.most].sort().values
-        if len(drawn):
-            device = records.codes.device
-            kept = records[drawn.to(device)]
-            self.points.keep(kept, torch.from_numpy(in_padded_chunks(self._deviations, kept, device)))
+        self.points.remember(records, generator)
         self.architecture["memory"] = len(self.points.codes)
         self.place()
 
@@ -107,9 +89,6 @@ class NetworkAndMemory(ColumnModel):
             return by_column
         pooled: Floats = (by_column + self.scale.parts(evidence[..., -1:])[..., 0]) / 2
         return pooled
-
-    def _deviations(self, batch: Encoded) -> Tensor:
-        return self.network.deviations(batch) * self.by_deviations
 
     def _of_network(self, evidence: Floats) -> Floats:
         return evidence if self.memory is None else evidence[..., :-1]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from unwonted.encode import Encoded, Encoder
@@ -18,9 +18,6 @@ RAREST = 0.01  # share of the records, that a category of fewer or none counts a
 class Points(nn.Module):
     """Where a record lies: scaled numbers, times on the unit circle, a mark for each gap, weighed categories.
 
-    Beside these, how each column is off what the others let expect (see `MaskedMixture`), so that records are near if
-    they are alike in their values and in how these go together.
-
     It keeps training records too, as many as asked for. Numbers are on their bent axis (see `NumericPart`), one unit a
     standard deviation. A category of frequency f is 1/√(f(1 − f)) along an axis of its own, as if it were a column of
     zeros and ones, standardised: two records with categories f and g are √(1/f(1−f) + 1/g(1−g)) apart. What is rarer
@@ -28,7 +25,7 @@ class Points(nn.Module):
 
     Attributes:
         weights: Of each category.
-        codes, read, deviations: Of the kept records: outcomes, numbers and circles, how columns are off.
+        codes, read: Of the kept records: outcomes, and numbers and circles.
         kept: Where the kept records lie, shape (size, dimensions); it follows from the rest.
         owner: Column of each dimension, one-hot, shape (dimensions, columns).
 
@@ -39,7 +36,6 @@ class Points(nn.Module):
 
     codes: Tensor
     read: Tensor
-    deviations: Tensor
     kept: Tensor
     owner: Tensor
     valued: Tensor
@@ -71,8 +67,7 @@ class Points(nn.Module):
         round_ = [i for i in valued if isinstance(parts[i], CyclicPart)]
         straight = of_part[[valued[i] for i in numbers]]
         owners = [straight, of_part[round_].repeat_interleave(2), of_part[valued]]
-        columns = torch.arange(len(encoder.columns))
-        owner = torch.cat([*owners, of_part[plain].repeat_interleave(outcomes), columns])
+        owner = torch.cat([*owners, of_part[plain].repeat_interleave(outcomes)])
         derived = {
             "valued": torch.tensor(valued, dtype=torch.long),
             "numbers": torch.tensor(numbers, dtype=torch.long),
@@ -88,37 +83,37 @@ class Points(nn.Module):
         self.register_buffer("weights", torch.zeros(int(outcomes.sum())))
         self.register_buffer("codes", torch.zeros(0, len(parts), dtype=torch.int16))
         self.register_buffer("read", torch.zeros(0, len(numbers) + len(circles)))
-        self.register_buffer("deviations", torch.zeros(0, len(columns)))
         self.register_load_state_dict_pre_hook(_with_room)  # type: ignore[no-untyped-call]
 
-    def weigh(self, records: Encoded) -> None:
-        """Weighs categories by how often they are among these records."""
+    def remember(self, records: Encoded, generator: Generator) -> None:
+        """Weighs categories by how often they are, and keeps as many of the records as it may, drawn at random.
+
+        Where they lie `place` then works out.
+        """
         counts = torch.bincount(self._named(records.codes).flatten(), minlength=len(self.weights))
         shares = (counts / len(records)).clamp(RAREST, 1 - RAREST)
         self.weights.copy_((shares * (1 - shares)).rsqrt())
-
-    def keep(self, records: Encoded, deviations: Tensor) -> None:
-        """Keeps these records, in place of any others. Where they lie `place` then works out."""
-        self.codes, self.read = records.codes.to(self.codes.dtype), self._read(records)
-        self.deviations = deviations.to(self.read)
+        drawn = torch.randperm(len(records), generator=generator)[: self.most].sort().values
+        kept = records[drawn.to(records.codes.device)]
+        self.codes, self.read = kept.codes.to(self.codes.dtype), self._read(kept)
 
     def place(self) -> None:
         """Works out where the kept records lie, once they and the weights are there."""
-        self.kept = self._points(self.codes.long(), self.read, self.deviations)
+        self.kept = self._points(self.codes.long(), self.read)
 
-    def forward(self, batch: Encoded, deviations: Tensor) -> Tensor:
+    def forward(self, batch: Encoded) -> Tensor:
         """Where these records lie, shape (n, dimensions)."""
-        return self._points(batch.codes, self._read(batch), deviations)
+        return self._points(batch.codes, self._read(batch))
 
     def _read(self, batch: Encoded) -> Tensor:
         return torch.cat([batch.values[:, self.numbers], batch.inputs[:, self.circles]], 1)
 
-    def _points(self, codes: Tensor, read: Tensor, deviations: Tensor) -> Tensor:
+    def _points(self, codes: Tensor, read: Tensor) -> Tensor:
         found = codes[:, self.valued]
         absent = (found == NOVEL) | (found == self.gaps)
         named = self._named(codes)
         hot = read.new_zeros(len(codes), len(self.weights)).scatter_(1, named, self.weights[named])
-        return torch.cat([read, absent.to(read.dtype), hot, deviations], 1)
+        return torch.cat([read, absent.to(read.dtype), hot], 1)
 
     def _named(self, codes: Tensor) -> Tensor:
         """Position of each category among the outcomes of all parts; what is new is the last of its part."""
@@ -127,6 +122,6 @@ class Points(nn.Module):
 
 def _with_room(points: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
     """Makes room for as many records as are kept in what is to be loaded."""
-    for name in ("codes", "read", "deviations"):
+    for name in ("codes", "read"):
         empty = getattr(points, name)
         setattr(points, name, empty.new_zeros(len(state.get(prefix + name, empty)), empty.shape[1]))
