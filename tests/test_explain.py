@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from conftest import behaviour
-from unwonted import DMDN, DSEBM
+from unwonted import DMDN, DSEBM, DensityEnsemble
 from unwonted.explain import Expected
 from unwonted.explain.gradients import integrated_gradients
 from unwonted.report.curves import curve
@@ -308,3 +308,36 @@ def test_a_counter_is_expected_to_hold_what_it_can_hold(office: DMDN) -> None:
         assert failures.interval is not None
         assert all(end > -1e-9 and abs(end - round(end)) < 1e-9 for end in failures.interval)
         assert all(mode > -1e-9 and abs(mode - round(mode)) < 1e-9 for mode in failures.modes)
+
+
+def test_where_a_column_counts_for_its_distance_the_nearest_records_are_told() -> None:
+    rng = np.random.default_rng(0)
+    n = 600
+    kept = pa.table(
+        {
+            "calls": rng.choice([0.0, 3.0, 7.0], n),
+            "size": rng.integers(1000, 9000, n),
+            "share": rng.normal(0, 1, n),
+            "host": rng.choice(["ann", "bob"], n),
+            "at": [datetime.datetime(2026, 3, 2) + datetime.timedelta(minutes=15 * int(i)) for i in range(n)],
+        }
+    )
+    detector = DensityEnsemble(max_time=1e-6, random_state=0).fit(kept)
+    new = kept.slice(0, 40)
+    for name, cell in (("calls", 4000.0), ("share", 30.0)):
+        new = new.set_column(new.column_names.index(name), name, pa.array([cell] * 20 + [None] * 20, pa.float64()))
+    values = {name: {str(cell) for cell in kept[name].to_pylist()} for name in ("host",)}
+    values |= {"calls": {"0", "3", "7"}, "size": {f"{cell:,}" for cell in kept["size"].to_pylist()}}
+    told = 0
+    for reason in (reason for one in detector.explain(new, top=5) for reason in one.reasons):
+        assert (f"; {', '.join(reason.likes)} in the nearest records" in reason.phrase) == bool(reason.likes)
+        if reason.likes and reason.column in values:
+            told += 1
+            assert set(reason.likes) <= values[reason.column]
+        if reason.likes and reason.column == "at" and ":" in reason.likes[0]:
+            assert all(
+                minutes in ("00", "15", "30", "45") for _, minutes in (clock.split(":") for clock in reason.likes)
+            )
+    assert told > 20
+    without = DensityEnsemble(memory=0, max_time=1e-6, random_state=0).fit(kept)
+    assert not any(reason.likes for one in without.explain(new, top=5) for reason in one.reasons)

@@ -45,6 +45,25 @@ def test_the_nearest_of_many_are_those_of_a_search_one_by_one() -> None:
     np.testing.assert_allclose(there.shares(new).sum(1), wanted, rtol=1e-4)
 
 
+def test_the_nearest_are_told_by_their_positions_and_what_they_hold() -> None:
+    rng = np.random.default_rng(0)
+    kept = pa.table({"a": rng.normal(size=200), "b": rng.integers(0, 40, 200), "c": rng.choice(["x", "y"], 200)})
+    there = Remembered(kept, 200)
+    asked = there.points(there.encoded(kept))
+    apart = torch.cdist(asked.double(), asked.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    apart.fill_diagonal_(np.inf)
+    wanted = apart.argsort(1)[:, :NEIGHBOURS]
+    found = there.memory.nearest(asked, there.points)
+    assert torch.equal(torch.stack(found), wanted)
+    for at, part in enumerate(there.encoder.parts):
+        held = [pair for rows in found for pair in there.points.held(rows, at)]
+        cells = [kept[part.column][int(row)].as_py() for row in wanted.flatten()]
+        if part.column == "c":
+            assert [part.name(code) for code, _ in held] == cells
+        else:
+            np.testing.assert_allclose(part.value_at(np.array([place for _, place in held])), cells, atol=1e-4)
+
+
 def test_each_column_has_its_share() -> None:
     rng = np.random.default_rng(0)
     a, b = (rng.choice([0.0, 10.0], 300) + rng.normal(0, 0.3, 300) for _ in "ab")

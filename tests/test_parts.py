@@ -124,6 +124,7 @@ def test_any_numbers_give_finite_ordered_and_invertible_values(x: np.ndarray) ->
     assert ((part.widths(x) > 0) == (part.resolution > 0)).all()
     tolerance = 1e-6 * max(part.scale, 1e-300) * (1 + np.abs(scaled).max()) + 1e-9 * np.abs(x).max()
     np.testing.assert_allclose(part.original(scaled), ordered, rtol=1e-6, atol=tolerance)
+    np.testing.assert_allclose(part.value_at(part.located(ordered)), ordered, rtol=1e-6, atol=tolerance)
 
 
 def test_far_out_values_stay_in_order_and_inputs_within_the_training_range() -> None:

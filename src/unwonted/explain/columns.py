@@ -7,6 +7,7 @@ import pyarrow as pa
 import torch
 
 from unwonted.explain.expected import expected
+from unwonted.explain.likes import likes
 from unwonted.explain.reasons import Reason
 from unwonted.explain.wording import seen
 from unwonted.models.base import CHUNK, ColumnModel, Floats
@@ -22,6 +23,7 @@ def reasons(
 ) -> list[tuple[Reason, ...]]:
     """For each record its `top` columns by contribution, of those that are scored."""
     contributions, counted, views = model.pool(evidence), model.counted(evidence), model.views(evidence)
+    by_distance, neighbours = model.by_distance(evidence), _neighbours(model, encoded)
     telling, scored = _telling_parts(model, encoder, encoded), np.array(model.scored_columns())
     found = []
     for row in range(records.num_rows):
@@ -31,11 +33,20 @@ def reasons(
             part = encoder.parts[position]
             ordinary = expected(model, part, encoded[row : row + 1], position, int(views[row]))
             text, value = seen(records.column(name)[row], part)
-            phrase = f"{part.label} is {text}; expected {ordinary.text}"
             share, surprise = float(contributions[row, i]), float(counted[row, i])
-            told.append(Reason(name, text, value, share, surprise, ordinary, phrase))
+            phrase, near = f"{part.label} is {text}; expected {ordinary.text}", tuple[str, ...]()
+            if by_distance[row, i] > share / 2:
+                near = likes(part, model.held(neighbours[row], position))
+                phrase += f"; {', '.join(near)} in the nearest records"
+            told.append(Reason(name, text, value, share, surprise, ordinary, phrase, near))
         found.append(tuple(told))
     return found
+
+
+@torch.no_grad()
+def _neighbours(model: ColumnModel, encoded: "Encoded") -> list[torch.Tensor]:
+    """Of each record the positions of the kept records nearest to it."""
+    return [found for chunk in encoded.chunks(CHUNK) for found in model.neighbours(chunk)]
 
 
 @torch.no_grad()

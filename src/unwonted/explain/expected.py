@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 GRID = 193
 LIKELY = 4
 BEYOND = 0.15  # of the range of training values, drawn on either side
+GRAIN = 1e-6  # of a column's resolution, below which there is nothing but rounding
 MODE_SHARE = 0.1  # of the highest peak, below which a peak is not named
 
 
@@ -103,8 +104,10 @@ def _possible(part: NumericPart | CyclicPart, x: Floats) -> Floats:
     if isinstance(part, CyclicPart) or not part.resolution:
         return x
     first, last = part.original(np.array([part.low, part.high]))
-    possible: Floats = np.clip(first + np.round((x - first) / part.resolution) * part.resolution, first, last)
-    return possible
+    nearest = np.clip(first + np.round((x - first) / part.resolution) * part.resolution, first, last)
+    grain = part.resolution * GRAIN
+    exact: Floats = np.round(nearest / grain) * grain + 0.0  # no −0
+    return exact
 
 
 def _peaks(density: Floats) -> list[int]:

@@ -43,7 +43,8 @@ class Reason(msgspec.Struct, frozen=True):
         surprise: How surprising the column is, in nats, as the detector counts it (see `DMDN`); None where the score is
             no sum over columns.
         expected: What would have been ordinary.
-        phrase: Seen and expected as one clause.
+        phrase: Seen and expected as one clause, with `likes` where there are any.
+        likes: What the nearest of all training records hold, where the column counts mostly for its distance from them.
     """
 
     column: str
@@ -53,6 +54,7 @@ class Reason(msgspec.Struct, frozen=True):
     surprise: float | None
     expected: Expected
     phrase: str
+    likes: tuple[str, ...] = ()
 
 
 class Picture(msgspec.Struct, frozen=True, eq=False):

@@ -97,6 +97,18 @@ class ColumnModel(Model[Encoded]):
     def pool(self, evidence: Floats) -> Floats:
         """What each column contributes to the anomaly score, shape (n, columns)."""
 
+    def by_distance(self, evidence: Floats) -> Floats:
+        """What of that is for the distance of the nearest kept records, shape (n, columns)."""
+        return np.zeros(evidence.shape[:2])
+
+    def neighbours(self, batch: Encoded) -> list[Tensor]:
+        """Positions among the kept records of those nearest to each record, nearest first."""
+        return [torch.zeros(0, dtype=torch.long)] * len(batch)
+
+    def held(self, kept: Tensor, position: int) -> list[tuple[int, float]]:
+        """What kept records, by their positions, hold in a part: its outcome, and the place on its scaled axis."""
+        return []
+
     def score(self, evidence: Floats) -> Floats:
         scores: Floats = self.pool(evidence).sum(1)
         return scores

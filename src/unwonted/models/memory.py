@@ -50,14 +50,29 @@ class Memory(nn.Module):
 
     def forward(self, asked: Tensor, points: Points) -> Tensor:
         """Each column's share in the mean distance to the nearest kept records, (n, columns)."""
-        with_one = torch.cat([asked, asked.new_ones(len(asked), 1)], 1)
-        nearest = _smallest(with_one @ self.keys, min(NEIGHBOURS + 1, self.size))
+        nearest = self._candidates(asked)
         squares = (asked[:, None] - points.kept[nearest]).square() @ points.owner
         distances = squares.sum(-1).sqrt()
-        itself = functional.one_hot(distances.argmin(1), distances.shape[1]).bool() & (distances < SAME)
-        others = (~itself) & ((~itself).cumsum(1) <= NEIGHBOURS)
+        others = _others(distances)
         shares = squares / distances.clamp(min=LEAST_DISTANCE)[..., None] * others[..., None]
         return shares.sum(1) / others.sum(1, keepdim=True).clamp(min=1)
+
+    def nearest(self, asked: Tensor, points: Points) -> list[Tensor]:
+        """Positions of the K nearest kept records of each, but for the record itself, nearest first."""
+        found = self._candidates(asked)
+        others = _others((asked[:, None] - points.kept[found]).square().sum(-1).sqrt())
+        return [positions[mine] for positions, mine in zip(found, others, strict=True)]
+
+    def _candidates(self, asked: Tensor) -> Tensor:
+        """Positions of the K + 1 nearest kept records, (n, K + 1) or fewer."""
+        with_one = torch.cat([asked, asked.new_ones(len(asked), 1)], 1)
+        return _smallest(with_one @ self.keys, min(NEIGHBOURS + 1, self.size))
+
+
+def _others(distances: Tensor) -> Tensor:
+    """Which K of the nearest count, bool (n, K + 1): not one that is at no distance."""
+    itself = functional.one_hot(distances.argmin(1), distances.shape[1]).bool() & (distances < SAME)
+    return (~itself) & ((~itself).cumsum(1) <= NEIGHBOURS)
 
 
 def _smallest(distances: Tensor, k: int) -> Tensor:

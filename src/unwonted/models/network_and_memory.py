@@ -85,10 +85,21 @@ class NetworkAndMemory(ColumnModel):
 
     def pool(self, evidence: Floats) -> Floats:
         by_column = self.network.pool(self._of_network(evidence))
+        return by_column if self.memory is None else by_column / 2 + self.by_distance(evidence)
+
+    def by_distance(self, evidence: Floats) -> Floats:
         if self.memory is None:
-            return by_column
-        pooled: Floats = (by_column + self.scale.parts(evidence[..., -1:])[..., 0]) / 2
-        return pooled
+            return super().by_distance(evidence)
+        shares: Floats = self.scale.parts(evidence[..., -1:])[..., 0] / 2
+        return shares
+
+    def neighbours(self, batch: Encoded) -> list[Tensor]:
+        if self.memory is None:
+            return super().neighbours(batch)
+        return self.memory.nearest(self.points(batch), self.points)
+
+    def held(self, kept: Tensor, position: int) -> list[tuple[int, float]]:
+        return self.points.held(kept, position)
 
     def _of_network(self, evidence: Floats) -> Floats:
         return evidence if self.memory is None else evidence[..., :-1]

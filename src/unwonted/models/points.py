@@ -1,5 +1,6 @@
 """Encoded records as points of a Euclidean space, in which distances make sense."""
 
+import math
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ class Points(nn.Module):
     Attributes:
         weights: Of each category.
         codes, read: Of the kept records: outcomes, and numbers and circles.
+        read_of: Where in `read` a part with values is, by its position: one place, of circles two.
         kept: Where the kept records lie, shape (size, dimensions); it follows from the rest.
         owner: Column of each dimension, one-hot, shape (dimensions, columns).
 
@@ -66,6 +68,9 @@ class Points(nn.Module):
         of_part = torch.tensor(encoder.column_of_part)
         round_ = [i for i in valued if isinstance(parts[i], CyclicPart)]
         straight = of_part[[valued[i] for i in numbers]]
+        self.read_of = {valued[slot]: [at] for at, slot in enumerate(numbers)}
+        places = range(len(numbers), len(numbers) + len(circles), 2)
+        self.read_of |= {i: [place, place + 1] for i, place in zip(round_, places, strict=True)}
         owners = [straight, of_part[round_].repeat_interleave(2), of_part[valued]]
         owner = torch.cat([*owners, of_part[plain].repeat_interleave(outcomes)])
         derived = {
@@ -104,6 +109,15 @@ class Points(nn.Module):
     def forward(self, batch: Encoded) -> Tensor:
         """Where these records lie, shape (n, dimensions)."""
         return self._points(batch.codes, self._read(batch))
+
+    def held(self, kept: Tensor, position: int) -> list[tuple[int, float]]:
+        """What kept records, by their positions, hold in a part: its outcome, and the place on its scaled axis."""
+        codes = self.codes[kept, position].tolist()
+        read = self.read[kept][:, self.read_of.get(position, [])]
+        if read.shape[1] == 2:
+            read = torch.atan2(read[:, :1], read[:, 1:]).remainder(2 * math.pi)
+        places = read[:, 0].tolist() if read.shape[1] else [0.0] * len(codes)
+        return list(zip(codes, places, strict=True))
 
     def _read(self, batch: Encoded) -> Tensor:
         return torch.cat([batch.values[:, self.numbers], batch.inputs[:, self.circles]], 1)

@@ -147,6 +147,16 @@ class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
         half = self.resolution / 2
         return (self.scaled(x - half) + self.scaled(x + half)) / 2
 
+    def value_at(self, t: Floats) -> Floats:
+        """The inverse of `located`: the value whose bin has its middle there."""
+        if self.linear or not self.resolution:
+            return self.original(t)
+        # asinh(u − b) + asinh(u + b) = 2z holds for u = sinh(z) √(1 + b²/cosh²(z)).
+        z = np.asarray(t, dtype=np.float64) * self.deviation + self.mean
+        with np.errstate(over="ignore"):
+            spread = self.resolution / 2 / self.scale / np.cosh(z)
+            return self.centre + self.scale * np.sinh(z) * np.sqrt(1 + spread**2)
+
     def widths(self, x: Floats) -> Floats:
         """Width of each value's bin on the scaled axis, shape (n,); 0 for density."""
         if not self.resolution:

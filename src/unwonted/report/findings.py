@@ -51,6 +51,7 @@ class ReasonView:
     seen: str
     beside: str  # what stands beside it: what was expected, or the nearest normal record's
     expected: str
+    near: str  # what the nearest of all training records hold, where that counts
     contribution: str
     curve: Curve | None
     likely: tuple[Likely, ...]
@@ -177,6 +178,7 @@ def _reason(reason: "Reason") -> ReasonView:
         seen=reason.seen,
         beside="nearest normal" if reason.surprise is None else "expected",
         expected=expected.text,
+        near=", ".join(reason.likes),
         contribution=as_score(reason.contribution, signed=True),
         curve=curve(expected, reason.seen_value, describe),
         likely=_likely(reason),

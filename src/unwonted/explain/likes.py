@@ -1,0 +1,30 @@
+"""What the kept records nearest to a record hold in one of its columns."""
+
+import numpy as np
+
+from unwonted.explain.wording import clock, plain_number
+from unwonted.parts import NOVEL, CategoricalPart, CyclicPart, Part
+
+__all__ = ["likes"]
+
+ROUNDING = 1e-6  # of a number that is kept on a scaled axis
+
+
+def likes(part: Part, held: list[tuple[int, float]]) -> tuple[str, ...]:
+    """The different values among what they hold (see `ColumnModel.held`), as text, those of the nearest first."""
+    return tuple(dict.fromkeys(_text(part, code, place) for code, place in held))
+
+
+def _text(part: Part, code: int, place: float) -> str:
+    if code == NOVEL:
+        return "never seen"
+    if isinstance(part, CategoricalPart):
+        return part.name(code)
+    if code == part.gap:
+        return "missing"
+    if isinstance(part, CyclicPart):
+        return clock(float(part.original(np.array([place]))[0]))
+    if code:
+        return plain_number(part.atoms[code - 1])
+    x = float(part.value_at(np.array([place]))[0])
+    return plain_number(round(x) if abs(x - round(x)) <= ROUNDING * max(1.0, abs(x)) else x)
