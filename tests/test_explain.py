@@ -341,3 +341,13 @@ def test_where_a_column_counts_for_its_distance_the_nearest_records_are_told() -
     assert told > 20
     without = DensityEnsemble(memory=0, max_time=1e-6, random_state=0).fit(kept)
     assert not any(reason.likes for one in without.explain(new, top=5) for reason in one.reasons)
+
+
+def test_what_is_expected_lies_within_what_training_held() -> None:
+    rng = np.random.default_rng(0)
+    kept = pa.table({"seconds": rng.exponential(3, 500), "calls": rng.poisson(0.4, 500) * rng.integers(0, 90, 500)})
+    for one in DMDN(max_time=1e-6, random_state=0).fit(kept).explain(kept.slice(0, 20)):
+        for reason in one.reasons:
+            held = kept[reason.column].to_numpy()
+            assert held.min() <= reason.expected.interval[0] <= reason.expected.interval[1] <= held.max()
+            assert "-" not in reason.expected.text

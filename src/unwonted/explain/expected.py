@@ -100,10 +100,12 @@ def _interval(
 
 
 def _possible(part: NumericPart | CyclicPart, x: Floats) -> Floats:
-    """The same numbers, where a column has a resolution moved to the nearest value that it can hold."""
-    if isinstance(part, CyclicPart) or not part.resolution:
+    """The nearest numbers that a column can hold: within the training range, and at its resolution where it has one."""
+    if isinstance(part, CyclicPart):
         return x
     first, last = part.original(np.array([part.low, part.high]))
+    if not part.resolution:
+        return np.clip(x, first, last)
     nearest = np.clip(first + np.round((x - first) / part.resolution) * part.resolution, first, last)
     grain = part.resolution * GRAIN
     exact: Floats = np.round(nearest / grain) * grain + 0.0  # no −0
