@@ -101,6 +101,17 @@ def test_identifiers_that_repeat_are_features():
     assert infer_column("id", pa.array([number + 0.5 for number in MANY])).role is Role.FEATURE
 
 
+@pytest.mark.parametrize("name", ["label", "Label", "attack_cat", "isFraud", "is_anomaly"])
+@pytest.mark.parametrize("values", [["normal", "worm", "dos"], [0, 1, 0], [True, False, True]])
+def test_what_is_named_like_a_label_is_learnt_and_told(name, values):
+    column = infer_column(name, pa.array(values * 40))
+    assert column.role is Role.FEATURE
+    assert "named like a label" in column.notices[-1]
+    assert not infer_column(name, pa.array(values * 40), role=Role.LABEL).notices
+    assert not infer_column("labelled_bytes", pa.array(values * 40)).notices
+    assert not infer_column("attack", pa.array([x / 7 for x in range(100)])).notices
+
+
 @pytest.mark.parametrize(("count", "role"), [(49, Role.FEATURE), (50, Role.IGNORE)])
 def test_free_text_is_ignored_and_told(count, role):
     column = infer_column("a", pa.array([f"text {number}" for number in range(count)]))

@@ -45,11 +45,13 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _PARSED = 0.95  # share of a text column's values that must be numbers (or dates) for it to count as such
 _NEAR_UNIQUE = 0.9
+_MOST_LABELS = 50
 _MANY = 50  # fewer values than this say nothing about uniqueness of text
 
 _IDENTIFIERS = {"id", "uuid", "guid"}
 _ROW_NUMBERS = re.compile(r"unnamed_\d+|unnamed: ?\d+|__index_level_\d+__|index|row|row_?(id|num|number)", re.I)
 _ENTITIES = {"user", "username", "host", "hostname", "account", "entity"}
+_LABELS = {"label", "labels", "attack", "anomaly", "anomalous", "outlier", "fraud", "fraudulent", "malicious"}
 _CODES = {"port", "sport", "dport", "dsport", "code", "type", "class", "category", "zip", "pin"}
 _EPOCHS = {"time", "timestamp", "ts", "stime", "ltime", "epoch", "date", "datetime"}
 
@@ -161,6 +163,10 @@ def _role(name: str, kind: Kind, seen: pa.Array, present: int) -> tuple[Role, li
     nouns = [word for word in words if word not in ("name", "id")]
     if kind in (Kind.NUMERIC, Kind.CATEGORICAL) and _ENTITIES.intersection(nouns[-1:]):
         return Role.FEATURE, ['is named like whose behaviour it is; role = "entity" may suit it']
+    if _LABELS.intersection(words) and 1 < len(seen) <= _MOST_LABELS:
+        return Role.FEATURE, [
+            'is named like a label but learnt like any column; role = "label", or --label, keeps it apart'
+        ]
     return Role.FEATURE, []
 
 
