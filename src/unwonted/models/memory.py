@@ -32,18 +32,23 @@ class Memory(nn.Module):
     """
 
     keys: Tensor
+    telling: Tensor
 
     def __init__(self, points: Points) -> None:
         super().__init__()
         self.size = 0
-        register_derived(self, {"keys": torch.zeros(points.kept.shape[1] + 1, 0)})
+        derived = {"keys": torch.zeros(points.kept.shape[1] + 1, 0), "telling": torch.zeros(0, dtype=torch.long)}
+        register_derived(self, derived)
 
     def place(self, points: Points) -> None:
         """Prepares the search, once the points know where the kept records lie."""
         self.size = len(points.kept)
+        # Where all kept records are the same, none is nearer: gaps that never were, categories that none has.
+        self.telling = (points.kept != points.kept[:1]).any(0).nonzero().flatten()
+        kept = points.kept[:, self.telling]
         # One product with [x, 1] gives ‖m‖² − 2 x·m, which ranks the kept records by their distance from x.
         # It is searched in blocks: what fills up the last of them is infinitely far.
-        keys = torch.cat([-2 * points.kept.T, points.kept.square().sum(1)[None]])
+        keys = torch.cat([-2 * kept.T, kept.square().sum(1)[None]])
         filling = keys.new_zeros(len(keys), -self.size % BLOCK)
         filling[-1] = math.inf
         self.keys = torch.cat([keys, filling], 1)
@@ -65,7 +70,7 @@ class Memory(nn.Module):
 
     def _candidates(self, asked: Tensor) -> Tensor:
         """Positions of the K + 1 nearest kept records, (n, K + 1) or fewer."""
-        with_one = torch.cat([asked, asked.new_ones(len(asked), 1)], 1)
+        with_one = torch.cat([asked[:, self.telling], asked.new_ones(len(asked), 1)], 1)
         return _smallest(with_one @ self.keys, min(NEIGHBOURS + 1, self.size))
 
 
