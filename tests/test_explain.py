@@ -339,8 +339,9 @@ def test_where_a_column_counts_for_its_distance_the_nearest_records_are_told() -
                 minutes in ("00", "15", "30", "45") for _, minutes in (clock.split(":") for clock in reason.likes)
             )
     assert told > 20
-    without = DensityEnsemble(memory=0, max_time=1e-6, random_state=0).fit(kept)
-    assert not any(reason.likes for one in without.explain(new, top=5) for reason in one.reasons)
+    for discreet in ({"memory": 0}, {"exemplars": 0}):
+        without = DensityEnsemble(max_time=1e-6, random_state=0, **discreet).fit(kept)
+        assert not any(reason.likes for one in without.explain(new, top=5) for reason in one.reasons)
 
 
 def test_what_is_expected_lies_within_what_training_held() -> None:

@@ -51,7 +51,8 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         alert_rate: Share of normal records that may become alerts; moving it later moves the threshold alone.
         schema: Declared kinds and roles, `{"sport": {"kind": "categorical"}, "id": {"role": "ignore"}}`.
         ignore: Columns to leave out.
-        exemplars: How many training records to keep for "nearest normal record"; 0 keeps none.
+        exemplars: How many training records to keep for "nearest normal record"; with 0 none is kept, and no reason
+            tells what training records hold.
         device: "cpu", "cuda", or "auto": CUDA where there is one for sequences and images, the processor for tables.
         max_time: Seconds after which training stops with what it has; None for as long as it takes.
         optimiser: "sgd", "rmsprop", "adam", "adamw" or "adabelief".

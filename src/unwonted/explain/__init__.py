@@ -49,7 +49,8 @@ def explain(detector: "Estimator", records: pa.Table | Arrays, top: int) -> list
     pictures: list[Picture | None] = [None] * len(scores)
     if isinstance(model, ColumnModel):
         assert isinstance(encoded, Encoded)
-        told = columns.reasons(model, detector.encoder_, records, encoded, evidence, top)
+        # Who keeps no record to show wants none told by its values either.
+        told = columns.reasons(model, detector.encoder_, records, encoded, evidence, top, with_likes=near is not None)
     else:
         assert isinstance(model, EnergyModel)
         cells, baseline = _by_input(model, detector, encoded, scores, near)

@@ -19,9 +19,19 @@ __all__ = ["reasons"]
 
 
 def reasons(
-    model: ColumnModel, encoder: "Encoder", records: pa.Table, encoded: "Encoded", evidence: Floats, top: int
+    model: ColumnModel,
+    encoder: "Encoder",
+    records: pa.Table,
+    encoded: "Encoded",
+    evidence: Floats,
+    top: int,
+    *,
+    with_likes: bool,
 ) -> list[tuple[Reason, ...]]:
-    """For each record its `top` columns by contribution, of those that are scored."""
+    """For each record its `top` columns by contribution, of those that are scored.
+
+    Where they count mostly for their distance from kept records, and if `with_likes`, with what these hold.
+    """
     contributions, counted, views = model.pool(evidence), model.counted(evidence), model.views(evidence)
     by_distance, neighbours = model.by_distance(evidence), _neighbours(model, encoded)
     telling, scored = _telling_parts(model, encoder, encoded), np.array(model.scored_columns())
@@ -35,7 +45,7 @@ def reasons(
             text, value = seen(records.column(name)[row], part)
             share, surprise = float(contributions[row, i]), float(counted[row, i])
             phrase, near = f"{part.label} is {text}; expected {ordinary.text}", tuple[str, ...]()
-            if by_distance[row, i] > share / 2:
+            if with_likes and by_distance[row, i] > share / 2:
                 near = likes(part, model.held(neighbours[row], position))
                 phrase += f"; {', '.join(near)} in the nearest records"
             told.append(Reason(name, text, value, share, surprise, ordinary, phrase, near))

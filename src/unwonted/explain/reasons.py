@@ -44,7 +44,8 @@ class Reason(msgspec.Struct, frozen=True):
             no sum over columns.
         expected: What would have been ordinary.
         phrase: Seen and expected as one clause, with `likes` where there are any.
-        likes: What the nearest of all training records hold, where the column counts mostly for its distance from them.
+        likes: What the nearest of all training records hold, where the column counts mostly for its distance from them;
+            nothing where no exemplars are kept.
     """
 
     column: str
