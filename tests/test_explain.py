@@ -13,6 +13,8 @@ from conftest import behaviour
 from unwonted import DMDN, DSEBM, DensityEnsemble
 from unwonted.explain import Expected
 from unwonted.explain.gradients import integrated_gradients
+from unwonted.explain.likes import likes
+from unwonted.parts import NOVEL, NumericPart
 from unwonted.report.curves import curve
 
 
@@ -352,3 +354,12 @@ def test_what_is_expected_lies_within_what_training_held() -> None:
             held = kept[reason.column].to_numpy()
             assert held.min() <= reason.expected.interval[0] <= reason.expected.interval[1] <= held.max()
             assert "-" not in reason.expected.text
+
+
+def test_what_nearest_records_hold_is_told_as_it_was() -> None:
+    x = np.array([0.0] * 50 + [1.0, 2.0, 35.0, 1_234_567.0, 99.0] * 10 + [math.nan])
+    part = NumericPart.fit("calls", x)
+    cells = np.array([0.0, 35.0, 1_234_567.0, math.nan, math.inf, -math.inf, 35.0])
+    held = zip(part.codes(cells).tolist(), part.located(cells).astype(np.float32).tolist(), strict=True)
+    assert likes(part, list(held)) == ("0", "35", "1,234,567", "missing", "infinite", "−infinite")
+    assert likes(part, [(NOVEL, 0.0)]) == ("never seen",)

@@ -27,4 +27,5 @@ def _text(part: Part, code: int, place: float) -> str:
     if code:
         return plain_number(part.atoms[code - 1])
     x = float(part.value_at(np.array([place]))[0])
-    return plain_number(round(x) if abs(x - round(x)) <= ROUNDING * max(1.0, abs(x)) else x)
+    whole = float(np.round(x))
+    return plain_number(whole if abs(x - whole) <= ROUNDING * max(1.0, abs(x)) else x)
