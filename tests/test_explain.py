@@ -325,9 +325,9 @@ def test_where_a_column_counts_for_its_distance_the_nearest_records_are_told() -
         }
     )
     detector = DensityEnsemble(max_time=1e-6, random_state=0).fit(kept)
-    new = kept.slice(0, 40)
+    new = kept.slice(0, 200)
     for name, cell in (("calls", 4000.0), ("share", 30.0)):
-        new = new.set_column(new.column_names.index(name), name, pa.array([cell] * 20 + [None] * 20, pa.float64()))
+        new = new.set_column(new.column_names.index(name), name, pa.array([cell] * 100 + [None] * 100, pa.float64()))
     values = {name: {str(cell) for cell in kept[name].to_pylist()} for name in ("host",)}
     values |= {"calls": {"0", "3", "7"}, "size": {f"{cell:,}" for cell in kept["size"].to_pylist()}}
     told = 0
@@ -363,3 +363,12 @@ def test_what_nearest_records_hold_is_told_as_it_was() -> None:
     held = zip(part.codes(cells).tolist(), part.located(cells).astype(np.float32).tolist(), strict=True)
     assert likes(part, list(held)) == ("0", "35", "1,234,567", "missing", "infinite", "−infinite")
     assert likes(part, [(NOVEL, 0.0)]) == ("never seen",)
+
+
+@pytest.mark.parametrize("kind", [DMDN, DensityEnsemble])
+def test_what_makes_a_record_no_stranger_is_not_told_by_its_distance(kind: type[DMDN | DensityEnsemble]) -> None:
+    records = np.random.default_rng(0).normal(size=(400, 4))
+    explained = kind(max_time=1e-6, random_state=0).fit(records).explain(records[:60], top=4)
+    below = [reason for one in explained for reason in one.reasons if reason.contribution <= 0]
+    assert len(below) > 20
+    assert not any(reason.likes or "nearest" in reason.phrase for reason in below)

@@ -45,7 +45,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _PARSED = 0.95  # share of a text column's values that must be numbers (or dates) for it to count as such
 _NEAR_UNIQUE = 0.9
-_MOST_LABELS = 50
+_MOST_LABELS = 50  # different values
 _MANY = 50  # fewer values than this say nothing about uniqueness of text
 
 _IDENTIFIERS = {"id", "uuid", "guid"}

@@ -33,7 +33,8 @@ def reasons(
     Where they count mostly for their distance from kept records, and if `with_likes`, with what these hold.
     """
     contributions, counted, views = model.pool(evidence), model.counted(evidence), model.views(evidence)
-    by_distance, neighbours = model.by_distance(evidence), _neighbours(model, encoded)
+    far = with_likes & (contributions > 0) & (model.by_distance(evidence) > contributions / 2)
+    neighbours = _neighbours(model, encoded) if far.any() else []
     telling, scored = _telling_parts(model, encoder, encoded), np.array(model.scored_columns())
     found = []
     for row in range(records.num_rows):
@@ -44,10 +45,9 @@ def reasons(
             ordinary = expected(model, part, encoded[row : row + 1], position, int(views[row]))
             text, value = seen(records.column(name)[row], part)
             share, surprise = float(contributions[row, i]), float(counted[row, i])
-            phrase, near = f"{part.label} is {text}; expected {ordinary.text}", tuple[str, ...]()
-            if with_likes and by_distance[row, i] > share / 2:
-                near = likes(part, model.held(neighbours[row], position))
-                phrase += f"; {', '.join(near)} in the nearest records"
+            near = likes(part, model.held(neighbours[row], position)) if far[row, i] else ()
+            phrase = f"{part.label} is {text}; expected {ordinary.text}"
+            phrase += f"; {', '.join(near)} in the nearest records" if near else ""
             told.append(Reason(name, text, value, share, surprise, ordinary, phrase, near))
         found.append(tuple(told))
     return found
