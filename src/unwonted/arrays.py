@@ -145,6 +145,11 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="array
     notices: ClassVar[tuple[str, ...]] = ()
     text: ClassVar[tuple[str, ...]] = ()
 
+    @property
+    def images(self) -> bool:
+        """Whether the records are images."""
+        return len(self.shape) == 3
+
     @classmethod
     def of(cls, arrays: Arrays) -> "Layout":
         return cls(arrays.values.shape[1:] if arrays.images else arrays.values.shape[2:])
@@ -165,7 +170,7 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="array
 
     def described(self) -> str:
         """What a record is, in words."""
-        if len(self.shape) == 1:
+        if not self.images:
             return f"sequences of {self.shape[0]} channel(s)"
         height, width, channels = self.shape
         return f"images of {height} × {width} pixels and {channels} channel(s)"

@@ -53,7 +53,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         ignore: Columns to leave out.
         exemplars: How many training records to keep for "nearest normal record"; with 0 none is kept, and no reason
             tells what training records hold.
-        device: "cpu", "cuda", or "auto": CUDA where there is one for sequences and images, the processor for tables.
+        device: "cpu", "cuda", or "auto": CUDA where there is one for images, the processor for all else.
         max_time: Seconds after which training stops with what it has; None for as long as it takes.
         optimiser: "sgd", "rmsprop", "adam", "adamw" or "adabelief".
         learning_rate: Of the optimiser; None for the usual one of optimiser and model.
@@ -253,12 +253,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
         return records
 
     def _device(self, schema: Schema | Layout) -> torch.device:
-        """Where to compute; the networks of tables are so small that a processor is through with them sooner."""
+        """Where to compute: a processor is sooner done with small networks and with the steps of a sequence."""
         check_choice("device", self.device, ("auto", "cpu", "cuda"))
         cuda = torch.cuda.is_available()
         if self.device == "cuda" and not cuda:
             raise DataError("device 'cuda' is not available here; use 'auto' or 'cpu'")
-        wanted = self.device == "cuda" or (self.device == "auto" and isinstance(schema, Layout))
+        wanted = self.device == "cuda" or (self.device == "auto" and isinstance(schema, Layout) and schema.images)
         return torch.device("cuda" if cuda and wanted else "cpu")
 
     def _schema(self, data: pa.Table | Arrays) -> Any:

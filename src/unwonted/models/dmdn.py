@@ -18,11 +18,12 @@ __all__ = ["DMDN", "plan_for", "width_for"]
 
 Floats = NDArray[np.float64]
 
-STEPS = 25  # times the square root of the number of training records
+STEPS, RATE = 6, 8e-3  # steps are times the square root of the number of training records
+STEPS_OF_TARGETS, RATE_OF_TARGETS = 25, 4e-3
 FEWEST_STEPS, MOST_STEPS = 200, 5000
-BATCH, RATE = 128, 4e-3
-WIDTHS = {300: 64, 3000: 128, 20_000: 256}  # below so many training records
-WIDEST = 384
+BATCH = 128
+WIDTHS = {300: 64, 3000: 128}  # below so many training records
+WIDEST = 256
 
 
 def width_for(rows: int) -> int:
@@ -30,16 +31,17 @@ def width_for(rows: int) -> int:
     return next((width for below, width in WIDTHS.items() if rows < below), WIDEST)
 
 
-def plan_for(rows: int) -> Plan:
-    """How long to train the network on so many records."""
-    return Plan(steps=steps_for(rows, STEPS, FEWEST_STEPS, MOST_STEPS), batch=BATCH, rate=RATE)
+def plan_for(rows: int, targets: bool = False) -> Plan:
+    """How long to train the network on so many records, of all columns or of targets."""
+    times, rate = (STEPS_OF_TARGETS, RATE_OF_TARGETS) if targets else (STEPS, RATE)
+    return Plan(steps=steps_for(rows, times, FEWEST_STEPS, MOST_STEPS), batch=BATCH, rate=rate)
 
 
 class DMDN(Detector):
     """Deep mixture density network: scores a record by −log p of its columns under learned Gaussian mixtures.
 
-    `DMDN()` takes every column as behaviour: one network learns p(hidden columns | visible columns) for random
-    choices of what is hidden. A record is seen in three ways, each a sum over its columns of −log p(x_j | …) in nats:
+    `DMDN()` takes every column as behaviour: one network learns p(hidden columns | visible columns), random
+    halves of them hidden. A record is seen in three ways, each a sum over its columns of −log p(x_j | …) in nats:
 
     - given others: the columns are shared out among eight blocks, and each is given those of all other blocks;
     - given halves: each is given a random half of the columns, and counts by the one of three that it is oddest beside;
@@ -155,4 +157,4 @@ class DMDN(Detector):
         )
 
     def _plan(self, encoder: Encoder, rows: int) -> Plan:
-        return plan_for(rows)
+        return plan_for(rows, targets=bool(self.target))

@@ -18,6 +18,7 @@ __all__ = ["MaskedMixture"]
 
 BLOCKS = 8  # of the columns, each scored given all the others
 HALVINGS = 3  # of the columns, each half scored given the other
+WHOLLY_HIDDEN = 0.125  # share of the records of a batch
 OTHERS, HALVES, NOTHING = range(3)
 
 
@@ -81,10 +82,7 @@ class MaskedMixture(ColumnModel):
         self.register_buffer("halvings", torch.stack(halvings) if halvings else hidden.new_empty(0, 0, len(parts)))
 
     def loss(self, batch: Encoded, generator: Generator) -> Tensor:
-        """Surprise of the hidden parts, over half their number; with targets −log p, the sum over the chain.
-
-        Half of the parts are hidden on average, whatever the draw: so each hidden part has the same weight.
-        """
+        """Surprise of the hidden parts, over half the number of parts; with targets −log p, the sum over the chain."""
         if self.training:
             batch = self.reading.noised(batch, generator)
         if self.chained:
@@ -114,7 +112,7 @@ class MaskedMixture(ColumnModel):
 
     def given_nothing(self, batch: Encoded) -> Tensor:
         """−log p of each part by itself."""
-        h = self.body.beyond_first(self.body.first.bias[None]).expand(len(batch), -1)
+        h = self.body.beyond_first(self.body.first.bias[None])
         return self.heads.nats(batch, h, torch.arange(len(self.labels), device=h.device))
 
     def by_column(self, nats: Tensor) -> Tensor:
@@ -211,12 +209,13 @@ class MaskedMixture(ColumnModel):
         # The blocks share out the inputs: each block's part in the first layer is worked out once for all contexts.
         inputs = self.reading(batch, torch.zeros_like(contexts[0]))
         first, owner = self.body.first, self.reading.owner
-        blocks = [inputs[:, mine] @ first.weight[:, mine].T for mine in (hidden[owner] for hidden in contexts)]
-        others = (sum(blocks[:i] + blocks[i + 1 :], first.bias.expand(len(batch), -1)) for i in range(len(blocks)))
-        return [self.body.beyond_first(h) for h in others]
+        blocks = torch.stack([inputs[:, mine] @ first.weight[:, mine].T for mine in contexts[:, owner]])
+        others = 1 - torch.eye(len(blocks), dtype=blocks.dtype, device=blocks.device)
+        return [self.body.beyond_first(h + first.bias) for h in torch.tensordot(others, blocks, 1)]
 
     def _random_hidden(self, n: int, generator: Generator) -> Tensor:
-        """Which parts each record hides: a random share of the columns, at least one; bool (n, parts)."""
-        hidden = torch.rand(n, self.columns, generator=generator) < torch.rand(n, 1, generator=generator)
+        """Which parts each record hides: about half of the columns, at least one, or all; bool (n, parts)."""
+        share = torch.where(torch.rand(n, 1, generator=generator) < WHOLLY_HIDDEN, 1.0, 0.5)
+        hidden = torch.rand(n, self.columns, generator=generator) < share
         hidden[torch.arange(n), torch.randint(self.columns, (n,), generator=generator)] = True
         return hidden[:, self.column_of_part.cpu()]
