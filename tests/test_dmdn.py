@@ -362,7 +362,7 @@ def test_the_strangest_view_finds_what_either_is_blind_to() -> None:
     apart, together = standing(table(200, a=plus, b=minus)), standing(table(200, a=1.8 * plus, b=1.8 * plus))
     found = [[roc(odd[:, view], usual[:, view]) for view in range(3)] for odd in (apart, together)]
     assert found[0][0] > 0.95 > 0.8 > found[0][2]
-    assert found[1][2] > 0.95 > 0.7 > max(found[1][:2])
+    assert found[1][2] > 0.95 > 0.6 > max(found[1][:2])
     assert min(roc(odd.max(1), usual.max(1)) for odd in (apart, together)) > 0.95
 
 

@@ -18,7 +18,7 @@ __all__ = ["DMDN", "plan_for", "width_for"]
 
 Floats = NDArray[np.float64]
 
-STEPS, RATE = 6, 8e-3  # steps are times the square root of the number of training records
+STEPS, RATE = 12.5, 8e-3  # steps are times the square root of the number of training records
 STEPS_OF_TARGETS, RATE_OF_TARGETS = 25, 4e-3
 FEWEST_STEPS, MOST_STEPS = 200, 5000
 BATCH = 128
