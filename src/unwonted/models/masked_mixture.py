@@ -1,6 +1,6 @@
 """The network of DMDN: p(hidden columns | visible columns) for any choice of what is hidden."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -103,12 +103,10 @@ class MaskedMixture(ColumnModel):
 
     def given_others(self, batch: Encoded) -> Tensor:
         """−log p of each part given the other blocks of columns, or its predecessors in the chain of targets."""
-        return self._given(batch, self.hidden, self.scored)
-
-    def given_halves(self, batch: Encoded) -> Tensor:
-        """−log p of each column given a random half of the others, the most of three, (n, columns)."""
-        found = [self.by_column(self._given(batch, halves, halves)) for halves in self.halvings]
-        return torch.stack(found).amax(0)
+        if not self.chained:
+            return self._given_other_shares(batch, [self.hidden])[0]
+        states = (self.body(self.reading(batch, hidden)) for hidden in self.hidden)
+        return self._told(batch, states, self.scored)
 
     def given_nothing(self, batch: Encoded) -> Tensor:
         """−log p of each part by itself."""
@@ -123,8 +121,8 @@ class MaskedMixture(ColumnModel):
         """Shape (n, columns, views), in nats: given others, given halves, given nothing; or the surprise alone."""
         if not self.by_views:
             return super().evidence(batch)
-        others, nothing = self.by_column(self.given_others(batch)), self.by_column(self.given_nothing(batch))
-        return torch.stack([others, self.given_halves(batch), nothing], 2)
+        others, *halves = map(self.by_column, self._given_other_shares(batch, [self.hidden, *self.halvings]))
+        return torch.stack([others, torch.stack(halves).amax(0), self.by_column(self.given_nothing(batch))], 2)
 
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         if not self.by_views:
@@ -194,24 +192,26 @@ class MaskedMixture(ColumnModel):
         mine[torch.arange(self.columns) % len(mine), torch.randperm(self.columns, generator=generator)] = True
         return mine[:, self.column_of_part]
 
-    def _given(self, batch: Encoded, hidden: Tensor, scored: Tensor) -> Tensor:
-        """−log p of each part in the context in which it is scored, (n, parts)."""
+    def _told(self, batch: Encoded, states: Iterable[Tensor], scored: Tensor) -> Tensor:
+        """−log p of each part in the state of the network in which it is scored, (n, parts)."""
         total = torch.zeros(batch.codes.shape, device=batch.codes.device)
-        for h, mine in zip(self._read_in(batch, hidden), scored, strict=True):
+        for h, mine in zip(states, scored, strict=True):
             asked = mine.nonzero().flatten()
             total = total.index_add(1, asked, self.heads.nats(batch, h, asked))
         return total
 
-    def _read_in(self, batch: Encoded, contexts: Tensor) -> list[Tensor]:
-        """The network's state in each context, before the heads, each (n, width)."""
-        if self.chained:
-            return [self.body(self.reading(batch, hidden)) for hidden in contexts]
-        # The blocks share out the inputs: each block's part in the first layer is worked out once for all contexts.
-        inputs = self.reading(batch, torch.zeros_like(contexts[0]))
+    def _given_other_shares(self, batch: Encoded, divisions: Iterable[Tensor]) -> list[Tensor]:
+        """−log p of each part given all shares but its own, for each way to share out the parts, (n, parts)."""
+        inputs = self.reading(batch, torch.zeros_like(self.hidden[0]))
+        return [self._told(batch, self._without_each(inputs, shares), shares) for shares in divisions]
+
+    def _without_each(self, inputs: Tensor, shares: Tensor) -> Iterable[Tensor]:
+        """The network's state without the inputs of each share of the parts, (n, width)."""
         first, owner = self.body.first, self.reading.owner
-        blocks = torch.stack([inputs[:, mine] @ first.weight[:, mine].T for mine in contexts[:, owner]])
-        others = 1 - torch.eye(len(blocks), dtype=blocks.dtype, device=blocks.device)
-        return [self.body.beyond_first(h + first.bias) for h in torch.tensordot(others, blocks, 1)]
+        # Each share's part in the first layer is worked out once.
+        own = torch.stack([inputs[:, mine] @ first.weight[:, mine].T for mine in shares[:, owner]])
+        others = 1 - torch.eye(len(own), dtype=own.dtype, device=own.device)
+        return (self.body.beyond_first(h + first.bias) for h in torch.tensordot(others, own, 1))
 
     def _random_hidden(self, n: int, generator: Generator) -> Tensor:
         """Which parts each record hides: about half of the columns, at least one, or all; bool (n, parts)."""
