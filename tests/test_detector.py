@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from conftest import behaviour
-from unwonted import DMDN, DataError, estimator
+from unwonted import DMDN, DSEBM, DataError, estimator
+from unwonted.arrays import Layout
 from unwonted.checks import state
 from unwonted.detector import Detector
 from unwonted.encode import Encoded, Encoder
 from unwonted.models.base import ColumnModel, Floats
+from unwonted.schema import Schema
 from unwonted.train import Plan, Progress
 
 # One step of training: what is asked here does not depend on what was learned.
@@ -269,6 +271,26 @@ def test_a_wrong_argument_is_one_sentence(wrong: dict[str, Any], said: str, reco
 def test_cuda_is_refused_where_there_is_none(records: pa.Table) -> None:
     with pytest.raises(DataError, match="cuda"):
         DMDN(**{**SMALL, "device": "cuda"}).fit(records.slice(0, 30))
+
+
+@pytest.mark.parametrize(
+    ("layout", "asked", "there", "taken"),
+    [
+        (Layout((28, 28, 1)), "auto", True, "cuda"),
+        (Layout((28, 28, 1)), "auto", False, "cpu"),
+        (Layout((3,)), "auto", True, "cpu"),
+        (Layout((3,)), "cuda", True, "cuda"),
+        (None, "auto", True, "cpu"),
+        (None, "cuda", True, "cuda"),
+        (Layout((28, 28, 1)), "cpu", True, "cpu"),
+    ],
+)
+def test_a_card_is_taken_for_images_or_when_asked(
+    layout: Layout | None, asked: str, there: bool, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    schema = layout or Schema.infer(pa.table({"a": [1.0, 2.0, 3.0]}))
+    assert DSEBM(device=asked)._device(schema).type == taken
 
 
 def test_exemplars_are_ordinary_training_records_and_none_on_request(records: pa.Table) -> None:

@@ -307,6 +307,18 @@ def test_pooling_by_sum_is_the_sum_of_the_surprises() -> None:
     np.testing.assert_array_equal(detector.contributions(new), detector.surprise(new))
 
 
+def test_training_hides_half_of_the_columns_or_all(whole: DMDN) -> None:
+    model = whole.model_
+    hidden = model._random_hidden(4000, torch.Generator().manual_seed(0))
+    columns = torch.stack([hidden[:, model.column_of_part == column].any(1) for column in range(model.columns)], 1)
+    assert (hidden == columns[:, model.column_of_part]).all()  # a column goes with all its parts
+    share = columns.float().mean(1)
+    one = 1 / model.columns  # is hidden anyway
+    assert share.min() >= one - 1e-6
+    assert (share == 1).float().mean() == pytest.approx(0.125 + 0.875 * 0.5 ** (model.columns - 1), abs=0.02)
+    assert share.mean() == pytest.approx(0.125 + 0.875 * (one + (1 - one) / 2), abs=0.02)
+
+
 def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> None:
     new, model = behaviour(60, seed=5), whole.model_
     batch, evidence = encoded(whole, new), whole._evidence(encoded(whole, new))
