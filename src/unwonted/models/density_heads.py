@@ -48,6 +48,7 @@ class DensityHeads(nn.Module):
     slot: Tensor
     log_seen: Tensor
     log_novel: Tensor
+    largest_log_scale: Tensor
     shared: Tensor
     missing: Tensor
 
@@ -57,6 +58,7 @@ class DensityHeads(nn.Module):
         self.kinds = tuple(map(_kind, parts))
         sizes = torch.tensor([part.outcomes for part in parts])
         valued = torch.tensor([kind != "category" for kind in self.kinds])
+        circles = torch.tensor([kind == "circle" for kind in self.kinds])
         novelty = torch.tensor([part.novelty for part in parts])
         shared = [part.shared() if isinstance(part, CategoricalPart) else [0.0] * part.outcomes for part in parts]
         derived = {
@@ -65,6 +67,7 @@ class DensityHeads(nn.Module):
             "slot": torch.where(valued, valued.cumsum(0) - 1, -1),
             "log_seen": torch.log1p(-novelty),
             "log_novel": (novelty / torch.tensor([getattr(part, "unseen", 1.0) for part in parts])).log(),
+            "largest_log_scale": torch.where(circles, math.log(CIRCLE_SCALE - LEAST_SCALE), LARGEST_LOG_SCALE),
             "shared": torch.tensor([x for shares in shared for x in shares], dtype=torch.float32),
             "missing": torch.tensor([part.gap for part in parts]),
         }
@@ -132,7 +135,7 @@ class DensityHeads(nn.Module):
         # In memory the components come first: sums over a few neighbours are many times slower than sums of rows.
         by_component = raw.view(len(h), len(asked), 3, self.components).permute(2, 3, 0, 1).contiguous()
         log_weights, means, log_scales = by_component
-        scales = LEAST_SCALE + log_scales.clamp(max=LARGEST_LOG_SCALE).exp()
+        scales = LEAST_SCALE + log_scales.clamp(max=self.largest_log_scale[asked]).exp()
         return log_weights.log_softmax(0).movedim(0, -1), means.movedim(0, -1), scales.movedim(0, -1)
 
     def _log_values(self, h: Tensor, batch: Encoded, asked: Tensor) -> Tensor:
@@ -184,4 +187,4 @@ def _log_mass(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scal
 
 def _log_on_circle(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
     period = 2 * math.pi
-    return wrapped_mixture_log_density(y, log_weights, means.remainder(period), scales.clamp(max=CIRCLE_SCALE), period)
+    return wrapped_mixture_log_density(y, log_weights, means.remainder(period), scales, period)
