@@ -18,9 +18,10 @@ __all__ = ["DMDN", "plan_for", "width_for"]
 
 Floats = NDArray[np.float64]
 
-STEPS, RATE = 12.5, 8e-3  # steps are times the square root of the number of training records
-STEPS_OF_TARGETS, RATE_OF_TARGETS = 25, 4e-3
-FEWEST_STEPS, MOST_STEPS = 200, 5000
+# Steps are so many times the square root of the number of training records, and no fewer than the second figure.
+OF_ALL_COLUMNS = 12.5, 100, 8e-3
+OF_TARGETS = 25, 200, 4e-3
+MOST_STEPS = 5000
 BATCH = 128
 WIDTHS = {300: 64, 3000: 128}  # below so many training records
 WIDEST = 256
@@ -33,8 +34,8 @@ def width_for(rows: int) -> int:
 
 def plan_for(rows: int, targets: bool = False) -> Plan:
     """How long to train the network on so many records, of all columns or of targets."""
-    times, rate = (STEPS_OF_TARGETS, RATE_OF_TARGETS) if targets else (STEPS, RATE)
-    return Plan(steps=steps_for(rows, times, FEWEST_STEPS, MOST_STEPS), batch=BATCH, rate=rate)
+    times, fewest, rate = OF_TARGETS if targets else OF_ALL_COLUMNS
+    return Plan(steps=steps_for(rows, times, fewest, MOST_STEPS), batch=BATCH, rate=rate)
 
 
 class DMDN(Detector):
@@ -78,7 +79,7 @@ class DMDN(Detector):
         target: Sequence[str] | str | None = None,
         *,
         pooling: str = "views",
-        components: int = 4,
+        components: int = 8,
         width: int | None = None,
         depth: int = 1,
         alert_rate: float = 0.05,
