@@ -369,7 +369,7 @@ def test_the_strangest_view_finds_what_either_is_blind_to() -> None:
     def roc(odd: np.ndarray, usual: np.ndarray) -> float:
         return roc_auc_score(np.repeat([0, 1], [len(usual), len(odd)]), np.concatenate([usual, odd]))
 
-    detector = DMDN(random_state=3).fit(table(3000))
+    detector = DMDN(random_state=0).fit(table(3000))
     assert (detector.model_.halvings[..., 0] != detector.model_.halvings[..., 1]).all()  # each half is given a or b
     usual, plus, minus = standing(table(1000)), np.full(200, 1.5), np.full(200, -1.5)
     apart, together = standing(table(200, a=plus, b=minus)), standing(table(200, a=1.8 * plus, b=1.8 * plus))

@@ -143,6 +143,8 @@ class DensityHeads(nn.Module):
         mixtures = self.mixtures(h, asked)
         values, widths = batch.values[:, self.slot[asked]], batch.widths[:, self.slot[asked]]
         kinds = [self.kinds[i] for i in asked.tolist()]
+        if not self.exact and "mass" in kinds:  # a value that stands for no bin has one of width 0: one law for both
+            kinds = ["mass" if kind == "density" else kind for kind in kinds]
         laws = {"density": _log_density, "mass": _log_mass if self.exact else _log_smoothed, "circle": _log_on_circle}
         if len(set(kinds)) == 1:
             return laws[kinds[0]](values, widths, *mixtures)

@@ -79,7 +79,7 @@ class DMDN(Detector):
         target: Sequence[str] | str | None = None,
         *,
         pooling: str = "views",
-        components: int = 8,
+        components: int = 4,
         width: int | None = None,
         depth: int = 1,
         alert_rate: float = 0.05,

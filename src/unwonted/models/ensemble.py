@@ -50,7 +50,7 @@ class DensityEnsemble(Detector):
     def __init__(
         self,
         *,
-        components: int = 8,
+        components: int = 4,
         width: int | None = None,
         depth: int = 1,
         memory: int = 16_384,
