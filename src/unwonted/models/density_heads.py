@@ -55,7 +55,10 @@ class DensityHeads(nn.Module):
     def __init__(self, parts: Sequence[Part], width: int, components: int, exact: bool) -> None:
         super().__init__()
         self.components, self.exact = components, exact
-        self.kinds = tuple(map(_kind, parts))
+        kinds = tuple(map(_kind, parts))
+        # A value that stands for no bin has one of width 0: unless masses are exact, one law serves both.
+        one_law = not exact and "mass" in kinds
+        self.kinds = tuple("mass" if one_law and kind == "density" else kind for kind in kinds)
         sizes = torch.tensor([part.outcomes for part in parts])
         valued = torch.tensor([kind != "category" for kind in self.kinds])
         circles = torch.tensor([kind == "circle" for kind in self.kinds])
@@ -143,8 +146,6 @@ class DensityHeads(nn.Module):
         mixtures = self.mixtures(h, asked)
         values, widths = batch.values[:, self.slot[asked]], batch.widths[:, self.slot[asked]]
         kinds = [self.kinds[i] for i in asked.tolist()]
-        if not self.exact and "mass" in kinds:  # a value that stands for no bin has one of width 0: one law for both
-            kinds = ["mass" if kind == "density" else kind for kind in kinds]
         laws = {"density": _log_density, "mass": _log_mass if self.exact else _log_smoothed, "circle": _log_on_circle}
         if len(set(kinds)) == 1:
             return laws[kinds[0]](values, widths, *mixtures)
