@@ -328,7 +328,8 @@ def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> 
         """By column, where all that is hidden is asked; read by the network as in training."""
         asked = hidden.nonzero().flatten()
         with torch.no_grad():
-            nats = model.heads.nats(batch, model.body(model.reading(batch, hidden)), asked).double().numpy()
+            read = model.body(model.reading(batch, hidden))
+            nats = model.heads.nats(batch, read, model.heads.asked(asked)).double().numpy()
         by_column = np.full((len(new), columns), -np.inf)
         for column in set(model.column_of_part[asked].tolist()):
             by_column[:, column] = nats[:, (model.column_of_part[asked] == column).numpy()].sum(1)

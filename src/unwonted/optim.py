@@ -1,103 +1,150 @@
-"""Optimisers by name; AdaBelief is ours."""
+"""Optimisers by name, for all weights of a network as one vector; AdaBelief is ours."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
 
-from unwonted.errors import DataError, check_choice
+from unwonted.errors import check_choice
 
-__all__ = ["OPTIMISERS", "AdaBelief", "optimiser"]
+__all__ = ["OPTIMISERS", "Descent", "State", "adabelief"]
 
 MOMENTUM = 0.9
+BETAS = 0.9, 0.999
+EPSILON = 1e-8  # of all but AdaBelief
+LEAST_NORM = 1e-6
 
 
-class AdaBelief(Optimizer):
-    """AdaBelief: steps are long where the gradient is as it was expected to be.
+class State(NamedTuple):
+    """What an optimiser remembers: two running means, shaped like the weights, and how many steps; all 0 at first."""
+
+    mean: Tensor
+    square: Tensor
+    steps: Tensor
+
+
+Move = Callable[[Tensor, Tensor, State, float, float], None]
+"""Changes weights and state in place: (weights, gradient, state, rate, decay)."""
+
+
+def adabelief(
+    weights: Tensor,
+    gradient: Tensor,
+    state: State,
+    rate: float,
+    decay: float,
+    betas: tuple[float, float] = BETAS,
+    epsilon: float = 1e-16,
+) -> None:
+    """A step of AdaBelief: it is long where the gradient is as it was expected to be.
 
         m ← β₁ m + (1 − β₁) g,    s ← β₂ s + (1 − β₂) (g − m)² + ε,
         θ ← (1 − ηλ) θ − η m̂ / (√ŝ + ε),    m̂ = m/(1 − β₁ᵗ),  ŝ = s/(1 − β₂ᵗ).
 
     Args:
-        params: Weights, or groups of them.
-        lr: η.
+        weights: θ, changed in place.
+        gradient: g.
+        state: m, s and t, changed in place.
+        rate: η.
+        decay: λ, decoupled from the gradient.
         betas: β₁ and β₂.
-        eps: ε.
-        weight_decay: λ, decoupled from the gradient.
+        epsilon: ε.
 
     Source: Zhuang et al. (2020), algorithm 2, with the decoupled decay of Loshchilov and Hutter (2019).
 
-    >>> weights = torch.nn.Parameter(torch.tensor([1.0]))
-    >>> weights.grad = torch.tensor([0.5])
-    >>> AdaBelief([weights], lr=0.1).step()
+    >>> weights, zero = torch.tensor([1.0]), torch.zeros(1)
+    >>> adabelief(weights, torch.tensor([0.5]), State(zero, zero.clone(), torch.tensor(0.0)), rate=0.1, decay=0)
     >>> round(weights.item(), 4)
     0.8889
     """
+    state.steps.add_(1)
+    steps = int(state.steps)
+    state.mean.lerp_(gradient, 1 - betas[0])
+    apart = gradient - state.mean
+    state.square.mul_(betas[1]).addcmul_(apart, apart, value=1 - betas[1]).add_(epsilon)
+    scale = (state.square / (1 - betas[1] ** steps)).sqrt_().add_(epsilon)
+    weights.mul_(1 - rate * decay).addcdiv_(state.mean, scale, value=-rate / (1 - betas[0] ** steps))
 
-    def __init__(
-        self,
-        params: Iterable[Tensor] | Iterable[dict[str, Any]],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-16,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
 
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step down the gradients that are there."""
-        for group in self.param_groups:
-            for weights in group["params"]:
-                if weights.grad is not None:
-                    self._move(weights, weights.grad, group)
+def _sgd(weights: Tensor, gradient: Tensor, state: State, rate: float, decay: float) -> None:
+    settings = {"lr": rate, "weight_decay": decay, "momentum": MOMENTUM, "dampening": 0.0}
+    sgd([weights], [gradient], [state.mean], nesterov=False, maximize=False, **settings)
 
-    def _move(self, weights: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        (beta1, beta2), eps, state = group["betas"], group["eps"], self.state[weights]
-        if not state:
-            state.update(step=0, mean=torch.zeros_like(weights), belief=torch.zeros_like(weights))
-        state["step"] += 1
-        mean, belief = state["mean"], state["belief"]
-        mean.lerp_(gradient, 1 - beta1)
-        apart = gradient - mean
-        belief.mul_(beta2).addcmul_(apart, apart, value=1 - beta2).add_(eps)
-        weights.mul_(1 - group["lr"] * group["weight_decay"])
-        scale = (belief / (1 - beta2 ** state["step"])).sqrt_().add_(eps)
-        weights.addcdiv_(mean, scale, value=-group["lr"] / (1 - beta1 ** state["step"]))
+
+def _rmsprop(weights: Tensor, gradient: Tensor, state: State, rate: float, decay: float) -> None:
+    settings = {"lr": rate, "weight_decay": decay, "alpha": 0.99, "eps": EPSILON, "momentum": 0.0}
+    rmsprop([weights], [gradient], [state.square], [], [], [state.steps], centered=False, **settings)
+
+
+def _by_moments(move: Callable[..., None]) -> Move:
+    def moved(weights: Tensor, gradient: Tensor, state: State, rate: float, decay: float) -> None:
+        settings = {"lr": rate, "weight_decay": decay, "beta1": BETAS[0], "beta2": BETAS[1], "eps": EPSILON}
+        remembered = [state.mean], [state.square], [], [state.steps]
+        move([weights], [gradient], *remembered, fused=True, amsgrad=False, maximize=False, **settings)
+
+    return moved
 
 
 class _Kind(NamedTuple):
-    """How to make an optimiser of weights, rate and decay, and its usual rate in units of that of AdamW."""
+    """How an optimiser moves, and its usual rate in units of that of AdamW."""
 
-    make: Callable[[list[Tensor], float, float], Optimizer]
+    move: Move
     scale: float
 
 
 OPTIMISERS = {
-    "sgd": _Kind(lambda w, rate, decay: SGD(w, rate, momentum=MOMENTUM, weight_decay=decay), 25.0),
-    "rmsprop": _Kind(lambda w, rate, decay: RMSprop(w, rate, weight_decay=decay), 0.25),
-    "adam": _Kind(lambda w, rate, decay: Adam(w, rate, weight_decay=decay, fused=True), 1.0),
-    "adamw": _Kind(lambda w, rate, decay: AdamW(w, rate, weight_decay=decay, fused=True), 1.0),
-    "adabelief": _Kind(lambda w, rate, decay: AdaBelief(w, rate, weight_decay=decay), 1.0),
+    "sgd": _Kind(_sgd, 25.0),
+    "rmsprop": _Kind(_rmsprop, 0.25),
+    "adam": _Kind(_by_moments(adam), 1.0),
+    "adamw": _Kind(_by_moments(adamw), 1.0),
+    "adabelief": _Kind(adabelief, 1.0),
 }
 """SGD (momentum 0.9), RMSProp, Adam, AdamW and AdaBelief."""
 
 
-def optimiser(name: str, weights: Iterable[Tensor], rate: float, decay: float) -> Optimizer:
-    """A new optimiser of this name.
+class Descent:
+    """Moves the weights of a network down the gradient, all as one vector: a step is few operations for many layers.
+
+    The functions of `torch.optim` do it, not its classes: the first of these that a process makes loads the compiler
+    of torch, which takes longer than many a training.
 
     Args:
         name: One of `OPTIMISERS`.
-        weights: What it changes.
-        rate: Learning rate.
+        weights: What is moved.
         decay: Weight decay: a share of the rate with AdamW and AdaBelief, part of the gradient with the others.
 
     Raises:
-        DataError: there is none of this name, or the rate is not above 0.
+        DataError: there is no optimiser of this name.
+
+    >>> weights = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
+    >>> descent = Descent("sgd", [weights], decay=0)
+    >>> descent.step(weights.square().sum() / 2, rate=0.1, largest_norm=1.0)
+    >>> [round(weight, 2) for weight in weights.tolist()]
+    [2.94, 3.92]
     """
-    check_choice("optimiser", name, OPTIMISERS)
-    if not rate > 0:
-        raise DataError(f"learning_rate={rate} is not above 0; give a positive number, or None for the usual one")
-    return OPTIMISERS[name].make(list(weights), rate, decay)
+
+    def __init__(self, name: str, weights: Iterable[Tensor], decay: float) -> None:
+        check_choice("optimiser", name, OPTIMISERS)
+        self.weights, self.decay = list(weights), decay
+        self.move = OPTIMISERS[name].move
+        self.vector = torch.cat([weights.detach().flatten() for weights in self.weights])
+        self.gradient, mean, square = (torch.zeros_like(self.vector) for _ in range(3))
+        self.state = State(mean, square, torch.zeros((), device=self.vector.device))
+        shares = self.vector.split([weights.numel() for weights in self.weights])
+        self.shares = [share.view_as(weights) for share, weights in zip(shares, self.weights, strict=True)]
+
+    def step(self, loss: Tensor, rate: float, largest_norm: float) -> None:
+        """One step down the gradient of the loss, which is cut to the largest norm."""
+        gradients = torch.autograd.grad(loss, self.weights, materialize_grads=True)
+        # Into the same memory in each step: fresh pages cost more than all the arithmetic here.
+        torch.cat([gradient.flatten() for gradient in gradients], out=self.gradient)
+        self.gradient.mul_((largest_norm / (self.gradient.norm() + LEAST_NORM)).clamp(max=1.0))
+        with torch.no_grad():
+            self.move(self.vector, self.gradient, self.state, rate, self.decay)
+            for weights, moved in zip(self.weights, self.shares, strict=True):
+                weights.copy_(moved)

@@ -11,8 +11,8 @@ from torch import Generator, Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from unwonted.batch import Batch
-from unwonted.errors import TrainingError, check_choice
-from unwonted.optim import OPTIMISERS, optimiser
+from unwonted.errors import DataError, TrainingError, check_choice
+from unwonted.optim import OPTIMISERS, Descent
 
 __all__ = ["History", "Learn", "Plan", "Progress", "Trainable", "mean_loss", "steps_for", "train"]
 
@@ -55,8 +55,14 @@ class Plan:
     averaged: bool = False
 
     def by(self, optimiser: str, rate: float | None) -> "Plan":
-        """The same plan with another optimiser, at this rate or, if None, at the usual one."""
+        """The same plan with another optimiser, at this rate or, if None, at the usual one.
+
+        Raises:
+            DataError: there is no such optimiser, or the rate is not above 0.
+        """
         check_choice("optimiser", optimiser, OPTIMISERS)
+        if rate is not None and not rate > 0:
+            raise DataError(f"learning_rate={rate} is not above 0; give a positive number, or None for the usual one")
         usual = self.rate * OPTIMISERS[optimiser].scale
         return replace(self, optimiser=optimiser, rate=usual if rate is None else rate)
 
@@ -142,8 +148,7 @@ def train(
     model.train()
     averaged = AveragedModel(model, multi_avg_fn=_towards) if plan.averaged else None
     judged: Any = model if averaged is None else averaged.module
-    weights = list(model.parameters())
-    descent = optimiser(plan.optimiser, weights, plan.rate, plan.decay)
+    descent = Descent(plan.optimiser, model.parameters(), plan.decay)
     history, best, best_weights = History(), math.inf, None
     started, losses, order = time.monotonic(), list[Tensor](), torch.empty(0, dtype=torch.long)
     every, begun = max(1, plan.steps // plan.epochs), 0
@@ -152,15 +157,10 @@ def train(
         if len(order) < min(plan.batch, len(training)):
             order = torch.randperm(len(training), generator=generator)
         batch, order = training[order[: plan.batch]], order[plan.batch :]
-        for group in descent.param_groups:
-            group["lr"] = plan.rate * _schedule(step / plan.steps, falling=not plan.averaged)
         loss = model.loss(batch, generator).mean()
         if not torch.isfinite(loss):
             raise TrainingError(f"training broke down at step {step}: {model.culprit(batch)}")
-        descent.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(weights, CLIP_NORM)
-        descent.step()
+        descent.step(loss, plan.rate * _schedule(step / plan.steps, falling=not plan.averaged), CLIP_NORM)
         if averaged is not None:
             averaged.update_parameters(model)
         losses.append(loss.detach())

@@ -89,7 +89,7 @@ class MaskedMixture(ColumnModel):
             return self.part_surprise(batch).sum(1)
         hidden = self._random_hidden(len(batch), generator).to(batch.codes.device)
         h = self.body(self.reading(batch, hidden))
-        nats = self.heads.nats(batch, h, torch.arange(len(self.labels), device=hidden.device))
+        nats = self.heads.nats(batch, h, self.heads.every)
         return (nats * hidden).sum(1) * 2 / len(self.labels)
 
     def surprise(self, batch: Encoded) -> Tensor:
@@ -111,7 +111,7 @@ class MaskedMixture(ColumnModel):
     def given_nothing(self, batch: Encoded) -> Tensor:
         """−log p of each part by itself."""
         h = self.body.beyond_first(self.body.first.bias[None])
-        return self.heads.nats(batch, h, torch.arange(len(self.labels), device=h.device))
+        return self.heads.nats(batch, h, self.heads.every)
 
     def by_column(self, nats: Tensor) -> Tensor:
         """Sums over the parts of each column, (n, parts) to (n, columns)."""
@@ -145,7 +145,7 @@ class MaskedMixture(ColumnModel):
             return "a weight of the network is not finite; lower the learning rate"
         with torch.no_grad():
             everything = torch.ones_like(self.scored[0])
-            nats = self.heads.nats(batch, self.body(self.reading(batch, everything)), everything.nonzero().flatten())
+            nats = self.heads.nats(batch, self.body(self.reading(batch, everything)), self.heads.every)
         wrong = (~torch.isfinite(nats)).any(0).nonzero().flatten().tolist()
         return f"the loss of column {self.labels[(wrong or [0])[0]]!r} is not finite"
 
@@ -156,10 +156,10 @@ class MaskedMixture(ColumnModel):
         self, batch: Encoded, position: int, view: int = OTHERS
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         own_column = self.column_of_part == self.column_of_part[position]
-        asked = torch.tensor([position], device=own_column.device)
+        asked = self.heads.asked(torch.tensor([position], device=own_column.device))
         h = self.body(self.reading(batch, self._hidden_in(view, batch, position) | own_column))
-        logits, _ = self.heads.outcomes(h, asked)
-        if self.heads.kinds[position] == "category":
+        logits = self.heads.outcomes(h, asked)
+        if self.heads.every.kinds[position] == "category":
             return logits.softmax(1), (h[:, :0], h[:, :0], h[:, :0])
         log_weights, means, scales = (x[:, 0] for x in self.heads.mixtures(h, asked))
         return logits.softmax(1), (log_weights.exp(), means, scales)
@@ -170,7 +170,7 @@ class MaskedMixture(ColumnModel):
             return torch.ones_like(self.hidden[0])
         if view == OTHERS:
             return self.hidden[self.scored[:, position]].any(0)
-        column = (self.column_of_part == self.column_of_part[position]).nonzero().flatten()
+        column = self.heads.asked((self.column_of_part == self.column_of_part[position]).nonzero().flatten())
         contexts = torch.cat([halves[halves[:, position]] for halves in self.halvings])
         nats = [self.heads.nats(batch, self.body(self.reading(batch, hidden)), column).sum(1) for hidden in contexts]
         return contexts[torch.stack(nats).argmax(0)]
@@ -197,7 +197,7 @@ class MaskedMixture(ColumnModel):
         total = torch.zeros(batch.codes.shape, device=batch.codes.device)
         for h, mine in zip(states, scored, strict=True):
             asked = mine.nonzero().flatten()
-            total = total.index_add(1, asked, self.heads.nats(batch, h, asked))
+            total = total.index_add(1, asked, self.heads.nats(batch, h, self.heads.asked(asked)))
         return total
 
     def _given_other_shares(self, batch: Encoded, divisions: Iterable[Tensor]) -> list[Tensor]:
