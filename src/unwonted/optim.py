@@ -72,20 +72,26 @@ def adabelief(
 
 
 def _sgd(weights: Tensor, gradient: Tensor, state: State, rate: float, decay: float) -> None:
-    settings = {"lr": rate, "weight_decay": decay, "momentum": MOMENTUM, "dampening": 0.0}
-    sgd([weights], [gradient], [state.mean], nesterov=False, maximize=False, **settings)
+    sgd(
+        [weights], [gradient], [state.mean],
+        lr=rate, weight_decay=decay, momentum=MOMENTUM, dampening=0.0, nesterov=False, maximize=False,
+    )  # fmt: skip
 
 
 def _rmsprop(weights: Tensor, gradient: Tensor, state: State, rate: float, decay: float) -> None:
-    settings = {"lr": rate, "weight_decay": decay, "alpha": 0.99, "eps": EPSILON, "momentum": 0.0}
-    rmsprop([weights], [gradient], [state.square], [], [], [state.steps], centered=False, **settings)
+    rmsprop(
+        [weights], [gradient], [state.square], [], [], [state.steps],
+        lr=rate, weight_decay=decay, alpha=0.99, eps=EPSILON, momentum=0.0, centered=False,
+    )  # fmt: skip
 
 
 def _by_moments(move: Callable[..., None]) -> Move:
     def moved(weights: Tensor, gradient: Tensor, state: State, rate: float, decay: float) -> None:
-        settings = {"lr": rate, "weight_decay": decay, "beta1": BETAS[0], "beta2": BETAS[1], "eps": EPSILON}
-        remembered = [state.mean], [state.square], [], [state.steps]
-        move([weights], [gradient], *remembered, fused=True, amsgrad=False, maximize=False, **settings)
+        move(
+            [weights], [gradient], [state.mean], [state.square], [], [state.steps],
+            lr=rate, weight_decay=decay, beta1=BETAS[0], beta2=BETAS[1], eps=EPSILON,
+            fused=True, amsgrad=False, maximize=False,
+        )  # fmt: skip
 
     return moved
 
@@ -135,7 +141,7 @@ class Descent:
         self.vector = torch.cat([weights.detach().flatten() for weights in self.weights])
         self.gradient, mean, square = (torch.zeros_like(self.vector) for _ in range(3))
         self.state = State(mean, square, torch.zeros((), device=self.vector.device))
-        shares = self.vector.split([weights.numel() for weights in self.weights])
+        shares = torch.split(self.vector, [weights.numel() for weights in self.weights])
         self.shares = [share.view_as(weights) for share, weights in zip(shares, self.weights, strict=True)]
 
     def step(self, loss: Tensor, rate: float, largest_norm: float) -> None:
