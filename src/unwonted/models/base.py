@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 B = TypeVar("B", bound=Batch)
 
 CHUNK = 512
+GRAIN = 64  # chunks are padded to a multiple of it
 FARTHEST = 1e300
 """What a surprise beyond all numbers counts as."""
 
@@ -176,13 +177,14 @@ class EnergyModel(Model[B]):
 def in_padded_chunks(evidence: Callable[[B], Tensor], records: B, device: torch.device) -> Floats:
     """The evidence of a model (or another function of a batch) on many records, finite, shape (n, ...).
 
-    All chunks have one size, the last one padded: but for rounding a record's figures depend on the record alone.
-    Chunks are shared out among threads, each of which computes on one core: the operations are too small to split.
+    Chunks are padded to whole grains, as few records go other ways through a processor than many: a record's figures
+    depend on the record alone. Chunks are shared out among threads, each of which computes on one core: the operations
+    are too small to split.
     """
 
     @torch.no_grad()
     def found_in(chunk: B) -> Tensor:
-        return evidence(chunk.padded(CHUNK).to(device))[: len(chunk)].cpu()
+        return evidence(chunk.padded(-(-len(chunk) // GRAIN) * GRAIN).to(device))[: len(chunk)].cpu()
 
     threads = torch.get_num_threads()
     chunks = list(records.chunks(CHUNK))
