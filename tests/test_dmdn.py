@@ -348,7 +348,9 @@ def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> 
         assert shares.min() > 0.25
     assert len({tuple(half.tolist()) for halves in model.halvings for half in halves}) > 2
     totals = evidence.sum(1)
-    t = (totals - model.scale.centre.sum(1).numpy()) / model.scale.unit.numpy()
+    t = (
+        (evidence * model.weights.numpy()[:, None]).sum(1) - model.scale.centre.sum(1).numpy()
+    ) / model.scale.unit.numpy()
     strangest = np.where(t > 0, np.log1p(np.maximum(t, 0)), t).max(1)
     np.testing.assert_allclose(whole.anomaly_score(new), strangest)
     np.testing.assert_allclose(whole.surprise(new).sum(1), totals[np.arange(len(new)), t.argmax(1)])

@@ -13,12 +13,15 @@ from unwonted.models.density_heads import DensityHeads
 from unwonted.models.reading import Reading
 from unwonted.models.scale import CommonScale
 from unwonted.nets import ResidualMLP, initialise, register_derived
+from unwonted.parts import CategoricalPart
 
 __all__ = ["MaskedMixture"]
 
 BLOCKS = 8  # of the columns, each scored given all the others
 HALVINGS = 3  # of the columns, each half scored given the other
 WHOLLY_HIDDEN = 0.125  # share of the records of a batch
+LEAST_DOUBT = 0.05  # share of a category's uncertainty that others are taken to leave, where they leave less
+LEAST_UNCERTAINTY = 0.02  # nats that a category takes on average; of one that takes less no share is told
 OTHERS, HALVES, NOTHING = range(3)
 
 
@@ -26,7 +29,10 @@ class MaskedMixture(ColumnModel):
     """A hidden column leaves no trace in the input; each part of it gets a distribution from the network.
 
     By views a record is as strange as it stands by the one that finds it strangest, on the scale of `CommonScale`: each
-    column given the other blocks of columns, given a random half of them (the most of three), and by itself.
+    column given the other blocks of columns, given a random half of them (the most of three), and by itself. There a
+    category counts 1/max(1 − U, .05) times, with U = 1 − E[−log p(x_j | others)]/E[−log p(x_j)] over held-out records,
+    at least 0: Theil's uncertainty coefficient, how far others settle what it is. Where they do, one that breaks the
+    rule says most; one that nothing tells is noise.
 
     What training never saw is hidden where it is an input. The distributions are those of `DensityHeads`; with targets
     values have the mass of their bins.
@@ -44,6 +50,8 @@ class MaskedMixture(ColumnModel):
     """
 
     column_of_part: Tensor
+    category: Tensor
+    weights: Tensor
     hidden: Tensor
     scored: Tensor
     halvings: Tensor
@@ -68,7 +76,11 @@ class MaskedMixture(ColumnModel):
         self.by_views = by_views and not targets
         self.columns = len(encoder.columns)
         self.labels = tuple(part.label for part in parts)
-        register_derived(self, {"column_of_part": torch.tensor(encoder.column_of_part)})
+        column_of_part = torch.tensor(encoder.column_of_part)
+        valued = column_of_part[[i for i, part in enumerate(parts) if not isinstance(part, CategoricalPart)]]
+        category = torch.ones(self.columns, dtype=torch.bool).index_fill(0, valued, False)
+        register_derived(self, {"column_of_part": column_of_part, "category": category})
+        self.register_buffer("weights", torch.ones(self.columns, dtype=torch.float64))
         hidden, scored = self._contexts(encoder, targets, generator)
         self.register_buffer("hidden", hidden)
         self.register_buffer("scored", scored)
@@ -127,18 +139,31 @@ class MaskedMixture(ColumnModel):
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         if not self.by_views:
             return super().views(evidence)
-        farthest: NDArray[np.intp] = self.scale.parts(evidence).sum(1).argmax(1)
+        farthest: NDArray[np.intp] = self._standing(evidence).sum(1).argmax(1)
         return farthest
 
     def pool(self, evidence: Floats) -> Floats:
         if not self.by_views:
             return evidence[..., 0]
-        parts = self.scale.parts(evidence)
+        parts = self._standing(evidence)
         return of_kind(parts, parts.sum(1).argmax(1))
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
-        if self.by_views:
-            self.scale.settle(evidence)
+        if not self.by_views:
+            return
+        nats = np.maximum(evidence.mean(0), 0.0)
+        told = self.category.cpu().numpy() & (nats[:, NOTHING] > LEAST_UNCERTAINTY)
+        doubt = np.divide(nats[:, OTHERS], nats[:, NOTHING], out=np.ones(self.columns), where=told)
+        self.weights.copy_(torch.from_numpy(1 / doubt.clip(LEAST_DOUBT, 1.0)))
+        self.scale.settle(self._weighed(evidence))
+
+    def _standing(self, evidence: Floats) -> Floats:
+        """What each column has of where a record stands by each view, shape (n, columns, views)."""
+        return self.scale.parts(self._weighed(evidence))
+
+    def _weighed(self, evidence: Floats) -> Floats:
+        weighed: Floats = evidence * self.weights.cpu().numpy()[:, None]
+        return weighed
 
     def culprit(self, batch: Encoded) -> str:
         if any(not torch.isfinite(weights).all() for weights in self.parameters()):
