@@ -356,6 +356,41 @@ def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> 
     np.testing.assert_allclose(whole.surprise(new).sum(1), totals[np.arange(len(new)), t.argmax(1)])
 
 
+def test_a_category_counts_by_how_far_the_others_settle_it() -> None:
+    rng = np.random.default_rng(0)
+
+    def table(n: int) -> pa.Table:
+        """What is `ruled` follows from a number, `loose` from nothing, and `half` half of the time from the number."""
+        x = rng.normal(size=n)
+        side = np.where(x > 0, "plus", "minus")
+        half = np.where(rng.random(n) < 0.5, side, rng.choice(["plus", "minus"], n))
+        columns = {"x": x, "y": rng.normal(size=n), "ruled": side, "half": half, "loose": rng.choice(list("abcd"), n)}
+        return pa.table(columns)
+
+    detector = DMDN(random_state=0).fit(table(2000))
+    model = detector.model_
+    weights = dict(zip(detector.columns_, model.weights.tolist(), strict=True))
+    assert weights["x"] == weights["y"] == 1
+    assert 1 <= weights["loose"] < 1.05 < weights["half"] < 2 < 5 < weights["ruled"] <= 20
+    held_out = detector._evidence(detector._encoded(table(1000)))
+    model.settle(held_out)
+    others, _, nothing = held_out.mean(0).T
+    wanted = np.where(model.category, 1 / np.clip(others / nothing, 0.05, 1), 1)
+    np.testing.assert_allclose(model.weights, wanted)
+    # It is part of the score: a rule that is broken stands out further than where all columns count alike.
+    usual, broken = table(300), table(300)
+    turned = pa.array(["minus" if side == "plus" else "plus" for side in broken["ruled"].to_pylist()])
+    broken = broken.set_column(2, "ruled", turned)
+
+    def apart() -> float:
+        return float(np.median(detector.anomaly_score(broken)) - np.quantile(detector.anomaly_score(usual), 0.99))
+
+    weighed = apart()
+    model.weights.fill_(1.0)
+    model.scale.settle(held_out)
+    assert weighed > apart() + 0.3 > 0.3
+
+
 def test_the_strangest_view_finds_what_either_is_blind_to() -> None:
     rng = np.random.default_rng(0)
 
