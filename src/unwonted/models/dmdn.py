@@ -48,12 +48,12 @@ class DMDN(Detector):
     - given halves: each is given a random half of the columns, and counts by the one of three that it is oddest beside;
     - given nothing: each by itself.
 
-    With c the median of such a sum e over held-out records and u how far their 90 % quantile is above it, it
-    stands at f((e − c)/u), with f(t) = t below 0 and log(1 + t) above, and by a view at the mean of this and the same of
-    a sum in which a category counts 1/max(1 − U_j, .05) times: Theil's uncertainty coefficient U_j says how far the
-    others settle what it is, and a protocol that goes with none of its services is worth more than an unusual month.
-    The score is the largest of the three: a record is as strange as it looks from where it looks strangest. 0 is usual,
-    log 2 is what by a single view one ordinary record in ten exceeds.
+    With c the median of such a sum e over held-out records and u how far their 90 % quantile is above it, the record
+    stands at f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. By a view it stands at the mean of that and of
+    the same for a sum in which a category counts 1/max(1 − U_j, .05) times: Theil's uncertainty coefficient U_j says
+    how far the others settle what it is, and a protocol that goes with none of its services is worth more than an
+    unusual month. The score is the largest of the three: a record is as strange as it looks from where it looks
+    strangest. 0 is usual, log 2 is what by a single view one ordinary record in ten exceeds.
 
     `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
     rule in the order given; nothing else is in the score then, which is in nats. It is the density on scaled axes;
