@@ -19,7 +19,7 @@ def test_every_member_is_on_one_scale_and_none_ties_the_extremes() -> None:
     evidence = detector._evidence(detector._encoded(behaviour(1600, seed=7)))
     assert evidence.shape[2] == 4
     network = detector.model_.network
-    by_view = network._standing(evidence[..., :3]).sum(1)
+    by_view = network.scale.parts(evidence[..., :3] * network.weights.numpy()[:, None]).sum(1)
     by_distance = detector.model_.scale.parts(evidence[..., 3:])[..., 0].sum(1)
     for scores in (*by_view.T, by_distance):
         assert abs(np.median(scores)) < 0.25

@@ -29,11 +29,10 @@ class MaskedMixture(ColumnModel):
     """A hidden column leaves no trace in the input; each part of it gets a distribution from the network.
 
     By views a record is as strange as it stands by the one that finds it strangest, on the scale of `CommonScale`: each
-    column given the other blocks of columns, given a random half of them (the most of three), and by itself. Where it
-    stands by a view is the mean of two sums over columns, each on that scale: one in which all count alike, and one in
-    which a category counts 1/max(1 − U, .05) times, with U = 1 − E[−log p(x_j | others)]/E[−log p(x_j)] over held-out
-    records, at least 0: Theil's uncertainty coefficient, how far others settle what it is. Where they do, one that
-    breaks the rule says most.
+    column given the other blocks of columns, given a random half of them (the most of three), and by itself. There a
+    category counts 1/max(1 − U, .05) times, with U = 1 − E[−log p(x_j | others)]/E[−log p(x_j)] over held-out records,
+    at least 0: Theil's uncertainty coefficient, how far others settle what it is. Where they do, one that breaks the
+    rule says most; one that nothing tells is noise.
 
     What training never saw is hidden where it is an input. The distributions are those of `DensityHeads`; with targets
     values have the mass of their bins.
@@ -85,7 +84,7 @@ class MaskedMixture(ColumnModel):
         hidden, scored = self._contexts(encoder, targets, generator)
         self.register_buffer("hidden", hidden)
         self.register_buffer("scored", scored)
-        self.scale = CommonScale(6 if self.by_views else 1, self.columns)
+        self.scale = CommonScale(3 if self.by_views else 1, self.columns)
         with torch.random.fork_rng(devices=[]):
             self.body = ResidualMLP(len(self.reading.owner), width, depth)
         self.heads = DensityHeads(parts, width, components, exact=self.chained)
@@ -156,16 +155,15 @@ class MaskedMixture(ColumnModel):
         told = self.category.cpu().numpy() & (nats[:, NOTHING] > LEAST_UNCERTAINTY)
         doubt = np.divide(nats[:, OTHERS], nats[:, NOTHING], out=np.ones(self.columns), where=told)
         self.weights.copy_(torch.from_numpy(1 / doubt.clip(LEAST_DOUBT, 1.0)))
-        self.scale.settle(self._and_weighed(evidence))
+        self.scale.settle(self._weighed(evidence))
 
     def _standing(self, evidence: Floats) -> Floats:
         """What each column has of where a record stands by each view, shape (n, columns, views)."""
-        alike, weighed = np.split(self.scale.parts(self._and_weighed(evidence)), 2, axis=2)
-        standing: Floats = (alike + weighed) / 2
-        return standing
+        return self.scale.parts(self._weighed(evidence))
 
-    def _and_weighed(self, evidence: Floats) -> Floats:
-        return np.concatenate([evidence, evidence * self.weights.cpu().numpy()[:, None]], 2)
+    def _weighed(self, evidence: Floats) -> Floats:
+        weighed: Floats = evidence * self.weights.cpu().numpy()[:, None]
+        return weighed
 
     def culprit(self, batch: Encoded) -> str:
         if any(not torch.isfinite(weights).all() for weights in self.parameters()):
