@@ -40,6 +40,7 @@ SAMPLES, SIZES = 16, (32, 128, 512)  # random samples of training records, that 
 
 
 TWO_THIRDS = "two thirds given others, a third given nothing"
+ALIKE = "all columns alike"
 PLAIN, ABSOLUTE = "nearest, plain axes", "nearest, absolute differences"
 
 
@@ -55,7 +56,7 @@ class Variant:
 
 def _lines() -> list[Variant]:
     whole = dict.fromkeys(("network", "nearest"), 1.0)
-    instead_of_network = ("given others", "given halves", "given nothing", TWO_THIRDS)
+    instead_of_network = (ALIKE, "given others", "given halves", "given nothing", TWO_THIRDS)
     samples = [f"nearest in samples of {size}" for size in SIZES]
     instead_of_nearest = (*samples, "1 nearest", "10 nearest", PLAIN, ABSOLUTE, "LOF", "Gaussian mixture")
     besides = (*samples, "10 nearest", PLAIN, "LOF", "Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
@@ -162,14 +163,20 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
     model = whole.model_
     assert isinstance(model, NetworkAndMemory)
     encoded = [whole._encoded(part) for part in parts]
-    evidence = [whole._evidence(part).sum(1) for part in encoded]
+    evidence = [whole._evidence(part) for part in encoded]
 
     def scored(detector: Any) -> Member:
         before, now = (detector.anomaly_score(part) for part in parts)
         return before, now
 
-    of_network, nearest = zip(*((each[:, :-1], each[:, -1]) for each in evidence), strict=True)
-    found: dict[str, Member] = {"network": of_network, "nearest": nearest}
+    of_network, alike, nearest = zip(
+        *(
+            (model.network.weighed(each[..., :-1]).sum(1), each[..., :-1].sum(1), each[..., -1].sum(1))
+            for each in evidence
+        ),
+        strict=True,
+    )
+    found: dict[str, Member] = {"network": of_network, ALIKE: alike, "nearest": nearest}
     for view, name in enumerate(("given others", "given halves", "given nothing")):
         found[name] = of_network[0][:, view], of_network[1][:, view]
     found[TWO_THIRDS] = of_network[0] @ [2 / 3, 0, 1 / 3], of_network[1] @ [2 / 3, 0, 1 / 3]

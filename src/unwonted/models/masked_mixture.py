@@ -155,13 +155,14 @@ class MaskedMixture(ColumnModel):
         told = self.category.cpu().numpy() & (nats[:, NOTHING] > LEAST_UNCERTAINTY)
         doubt = np.divide(nats[:, OTHERS], nats[:, NOTHING], out=np.ones(self.columns), where=told)
         self.weights.copy_(torch.from_numpy(1 / doubt.clip(LEAST_DOUBT, 1.0)))
-        self.scale.settle(self._weighed(evidence))
+        self.scale.settle(self.weighed(evidence))
 
     def _standing(self, evidence: Floats) -> Floats:
         """What each column has of where a record stands by each view, shape (n, columns, views)."""
-        return self.scale.parts(self._weighed(evidence))
+        return self.scale.parts(self.weighed(evidence))
 
-    def _weighed(self, evidence: Floats) -> Floats:
+    def weighed(self, evidence: Floats) -> Floats:
+        """Evidence in nats, (n, columns, views), each column as often as it counts."""
         weighed: Floats = evidence * self.weights.cpu().numpy()[:, None]
         return weighed
 
