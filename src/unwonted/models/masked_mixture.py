@@ -149,7 +149,7 @@ class MaskedMixture(ColumnModel):
         return of_kind(parts, parts.sum(1).argmax(1))
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
-        if not self.by_views:
+        if not self.by_views or len(evidence) < 2:
             return
         nats = np.maximum(evidence.mean(0), 0.0)
         told = self.category.cpu().numpy() & (nats[:, NOTHING] > LEAST_UNCERTAINTY)
