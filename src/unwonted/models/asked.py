@@ -35,7 +35,8 @@ class Asked(nn.Module):
         place: Positions among the asked of those that have values; `gaps` their codes of a gap, `firsts` the outcomes
             that stand for a value.
         slots: Positions of these among all that have values, in the mixtures and in the batch.
-        laws: Kind of law and positions among those that have values.
+        ceilings: Largest log scale of each of these.
+        laws: Kind of law and positions among those that have values; `order` puts what is found law by law in theirs.
     """
 
     parts: Tensor
@@ -54,6 +55,8 @@ class Asked(nn.Module):
     slots: Tensor
     firsts: Tensor
     gaps: Tensor
+    ceilings: Tensor
+    order: Tensor
 
     def __init__(self, tables: dict[str, Tensor], kinds: tuple[str, ...], whole: bool) -> None:
         super().__init__()
@@ -61,6 +64,9 @@ class Asked(nn.Module):
         starts = sizes.cumsum(0) - sizes
         owner = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
         place = (slot >= 0).nonzero().flatten()
+        valued = [kind for kind in kinds if kind != "category"]
+        self.laws = {law: [i for i, kind in enumerate(valued) if kind == law] for law in dict.fromkeys(valued)}
+        by_law = torch.tensor([i for there in self.laws.values() for i in there], dtype=torch.long)
         derived = {
             "owner": owner,
             "starts": starts,
@@ -69,11 +75,11 @@ class Asked(nn.Module):
             "slots": slot[place],
             "firsts": starts[place],
             "gaps": tables["missing"][place],
+            "ceilings": tables["largest_log_scale"][place],
+            "order": by_law.argsort().to(sizes.device),
         }
         register_derived(self, tables | derived)
         self.kinds, self.whole = kinds, whole
-        valued = [kind for kind in kinds if kind != "category"]
-        self.laws = {law: [i for i, kind in enumerate(valued) if kind == law] for law in dict.fromkeys(valued)}
         self.all_valued = len(valued) == len(kinds)
         self.any_shared = bool(self.shared.any())
         self.any_atoms = bool((sizes[place] > 1 + (self.gaps != NOVEL).long()).any())

@@ -104,7 +104,7 @@ class DensityHeads(nn.Module):
         # In memory the components come first: sums over a few neighbours are many times slower than sums of rows.
         by_component = raw.view(len(h), -1, 3, self.components).permute(2, 3, 0, 1).contiguous()
         log_weights, means, log_scales = by_component
-        scales = LEAST_SCALE + log_scales.clamp(max=asked.largest_log_scale[asked.place]).exp()
+        scales = LEAST_SCALE + log_scales.clamp(max=asked.ceilings).exp()
         return log_weights.log_softmax(0).movedim(0, -1), means.movedim(0, -1), scales.movedim(0, -1)
 
     def _log_values(self, h: Tensor, batch: Encoded, asked: Asked) -> Tensor:
@@ -118,8 +118,7 @@ class DensityHeads(nn.Module):
             laws[law](values[:, here], widths[:, here], *(x[:, here] for x in mixtures))
             for law, here in asked.laws.items()
         ]
-        order = torch.tensor([i for here in asked.laws.values() for i in here], device=values.device)
-        return torch.cat(by_law, 1)[:, order.argsort()]
+        return torch.cat(by_law, 1)[:, asked.order]
 
 
 def _log_widths(widths: Tensor) -> Tensor:
