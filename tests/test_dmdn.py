@@ -348,35 +348,36 @@ def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> 
         assert shares.min() > 0.25
     assert len({tuple(half.tolist()) for halves in model.halvings for half in halves}) > 2
     totals = evidence.sum(1)
-    t = (
-        (evidence * model.weights.numpy()[:, None]).sum(1) - model.scale.centre.sum(1).numpy()
-    ) / model.scale.unit.numpy()
+    sums = np.column_stack([(evidence * model.weights.numpy()[:, None]).sum(1), totals[:, 0]])
+    t = (sums - model.scale.centre.sum(1).numpy()) / model.scale.unit.numpy()
     strangest = np.where(t > 0, np.log1p(np.maximum(t, 0)), t).max(1)
     np.testing.assert_allclose(whole.anomaly_score(new), strangest)
-    np.testing.assert_allclose(whole.surprise(new).sum(1), totals[np.arange(len(new)), t.argmax(1)])
+    view = np.array([0, 1, 2, 0])[t.argmax(1)]
+    np.testing.assert_allclose(whole.surprise(new).sum(1), totals[np.arange(len(new)), view])
 
 
-def test_a_category_counts_by_how_far_the_others_settle_it() -> None:
+def test_a_column_of_outcomes_counts_by_how_far_the_others_settle_it() -> None:
     rng = np.random.default_rng(0)
 
     def table(n: int) -> pa.Table:
-        """What is `ruled` follows from a number, `loose` from nothing, and `half` half of the time from the number."""
+        """`ruled` and `flag` follow from a number, `half` does so half of the time, `loose` from nothing."""
         x = rng.normal(size=n)
         side = np.where(x > 0, "plus", "minus")
         half = np.where(rng.random(n) < 0.5, side, rng.choice(["plus", "minus"], n))
-        columns = {"x": x, "y": rng.normal(size=n), "ruled": side, "half": half, "loose": rng.choice(list("abcd"), n)}
-        return pa.table(columns)
+        columns = {"x": x, "y": x + rng.normal(0, 0.01, n), "ruled": side, "half": half}
+        return pa.table(columns | {"flag": 1.0 * (x > 0.5), "loose": rng.choice(list("abcd"), n)})
 
     detector = DMDN(random_state=0).fit(table(2000))
     model = detector.model_
     weights = dict(zip(detector.columns_, model.weights.tolist(), strict=True))
-    assert weights["x"] == weights["y"] == 1
-    assert 1 <= weights["loose"] < 1.05 < weights["half"] < 2 < 5 < weights["ruled"] <= 20
+    assert weights["x"] == weights["y"] == 1  # numbers as such have no uncertainty that could be shared out
+    assert 1 <= weights["loose"] < 1.05 < weights["half"] < 2 < 5 < min(weights["ruled"], weights["flag"])
+    assert max(weights.values()) <= 50
     held_out = detector._evidence(detector._encoded(table(1000)))
     model.settle(held_out)
     others, _, nothing = held_out.mean(0).T
-    wanted = np.where(model.category, 1 / np.clip(others / nothing, 0.05, 1), 1)
-    np.testing.assert_allclose(model.weights, wanted)
+    wanted = np.where(np.isin(detector.columns_, ["x", "y"]), 1.0, nothing / others)
+    np.testing.assert_allclose(model.weights, np.clip(wanted, 1, 50))
     # It is part of the score: a rule that is broken stands out further than where all columns count alike.
     usual, broken = table(300), table(300)
     turned = pa.array(["minus" if side == "plus" else "plus" for side in broken["ruled"].to_pylist()])
@@ -387,8 +388,29 @@ def test_a_category_counts_by_how_far_the_others_settle_it() -> None:
 
     weighed = apart()
     model.weights.fill_(1.0)
-    model.scale.settle(held_out)
+    model.scale.settle(model.counting(held_out))
     assert weighed > apart() + 0.3 > 0.3
+
+
+def test_columns_that_others_settle_do_not_outshout_a_number() -> None:
+    rng = np.random.default_rng(0)
+
+    def table(n: int, off: float = 0.0) -> pa.Table:
+        """Seven categories that nearly always go together, some rare; one number is noise about zero, or off."""
+        kind = np.array(list("abcdefgh"))[np.minimum(rng.geometric(0.4, n), 8) - 1]
+        broken = rng.random((7, n)) < 0.003
+        named = {f"c{i}": np.where(broken[i], rng.choice(list("abcdefgh"), n), kind) for i in range(7)}
+        return pa.table(named | {"x": rng.normal(off, 1, n)})
+
+    detector = DMDN(random_state=0).fit(table(2000))
+    model, usual, off = detector.model_, table(600), table(600, off=3.5)
+
+    def auroc(sums: int) -> float:
+        evidence = [detector._evidence(detector._encoded(records)) for records in (usual, off)]
+        usual_at, off_at = (model._standing(each).sum(1)[:, :sums].max(1) for each in evidence)
+        return float(roc_auc_score(np.repeat([0, 1], 600), np.concatenate([usual_at, off_at])))
+
+    assert auroc(4) > 0.9 > 0.85 > auroc(3)
 
 
 def test_the_strangest_view_finds_what_either_is_blind_to() -> None:
@@ -402,7 +424,7 @@ def test_the_strangest_view_finds_what_either_is_blind_to() -> None:
 
     def standing(records: pa.Table) -> np.ndarray:
         """By each view."""
-        return detector.model_.scale.parts(detector._evidence(detector._encoded(records))).sum(1)
+        return detector.model_._standing(detector._evidence(detector._encoded(records))).sum(1)
 
     def roc(odd: np.ndarray, usual: np.ndarray) -> float:
         return roc_auc_score(np.repeat([0, 1], [len(usual), len(odd)]), np.concatenate([usual, odd]))

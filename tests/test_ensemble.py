@@ -19,13 +19,14 @@ def test_every_member_is_on_one_scale_and_none_ties_the_extremes() -> None:
     evidence = detector._evidence(detector._encoded(behaviour(1600, seed=7)))
     assert evidence.shape[2] == 4
     network = detector.model_.network
-    by_view = network.scale.parts(evidence[..., :3] * network.weights.numpy()[:, None]).sum(1)
+    weighed = evidence[..., :3] * network.weights.numpy()[:, None]
+    by_view = network.scale.parts(np.concatenate([weighed, evidence[..., :1]], 2)).sum(1)
     by_distance = detector.model_.scale.parts(evidence[..., 3:])[..., 0].sum(1)
     for scores in (*by_view.T, by_distance):
         assert abs(np.median(scores)) < 0.25
         assert 0.4 < np.quantile(scores, 0.9) < 1.1  # log 2 on the held-out records
     np.testing.assert_allclose(detector.model_.score(evidence), (by_view.max(1) + by_distance) / 2)
-    assert len(np.unique(by_view.argmax(1))) == 3
+    assert len(np.unique(by_view.argmax(1))) == 4
     far = kept.take([0] * 30)
     at = far.column_names.index("bytes_out")
     beyond = max(x for x in kept["bytes_out"].to_pylist() if x is not None) * 3.0 ** np.arange(1, 31)

@@ -40,7 +40,7 @@ SAMPLES, SIZES = 16, (32, 128, 512)  # random samples of training records, that 
 
 
 TWO_THIRDS = "two thirds given others, a third given nothing"
-ALIKE = "all columns alike"
+ALIKE, WEIGHED = "all columns alike", "without the sum of all columns alike"
 PLAIN, ABSOLUTE = "nearest, plain axes", "nearest, absolute differences"
 
 
@@ -56,7 +56,7 @@ class Variant:
 
 def _lines() -> list[Variant]:
     whole = dict.fromkeys(("network", "nearest"), 1.0)
-    instead_of_network = (ALIKE, "given others", "given halves", "given nothing", TWO_THIRDS)
+    instead_of_network = (ALIKE, WEIGHED, "given others", "given halves", "given nothing", TWO_THIRDS)
     samples = [f"nearest in samples of {size}" for size in SIZES]
     instead_of_nearest = (*samples, "1 nearest", "10 nearest", PLAIN, ABSOLUTE, "LOF", "Gaussian mixture")
     besides = (*samples, "10 nearest", PLAIN, "LOF", "Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
@@ -171,7 +171,7 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
 
     of_network, alike, nearest = zip(
         *(
-            (model.network.weighed(each[..., :-1]).sum(1), each[..., :-1].sum(1), each[..., -1].sum(1))
+            (model.network.counting(each[..., :-1]).sum(1), each[..., :-1].sum(1), each[..., -1].sum(1))
             for each in evidence
         ),
         strict=True,
@@ -179,7 +179,8 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
     found: dict[str, Member] = {"network": of_network, ALIKE: alike, "nearest": nearest}
     for view, name in enumerate(("given others", "given halves", "given nothing")):
         found[name] = of_network[0][:, view], of_network[1][:, view]
-    found[TWO_THIRDS] = of_network[0] @ [2 / 3, 0, 1 / 3], of_network[1] @ [2 / 3, 0, 1 / 3]
+    found[TWO_THIRDS] = of_network[0] @ [2 / 3, 0, 1 / 3, 0], of_network[1] @ [2 / 3, 0, 1 / 3, 0]
+    found[WEIGHED] = of_network[0][:, :3], of_network[1][:, :3]
     found["DSEBM"] = scored(DSEBM(random_state=seed).fit(learn))
     found["DAGMM"] = scored(DAGMM(networks=1, random_state=seed).fit(learn))
     kept = model.points.kept.double().numpy()

@@ -42,18 +42,19 @@ class DMDN(Detector):
     """Deep mixture density network: scores a record by −log p of its columns under learned Gaussian mixtures.
 
     `DMDN()` takes every column as behaviour: one network learns p(hidden columns | visible columns), random
-    halves of them hidden. A record is seen in three ways, each a sum over its columns of w_j · −log p(x_j | …) in nats:
+    halves of them hidden. A record is seen in three views, each a sum over columns of w_j · −log p(x_j | …) in nats:
 
     - given others: the columns are shared out among eight blocks, and each is given those of all other blocks;
     - given halves: each is given a random half of the columns, and counts by the one of three that it is oddest beside;
     - given nothing: each by itself.
 
-    w_j is 1, but of a category 1/max(1 − U_j, .05), where Theil's uncertainty coefficient U_j says how far the others
-    settle what it is: a protocol that goes with none of its services is worth more than an unusual month.
+    w_j is 1, but of a category, a flag or a small count 1/max(1 − U_j, .02), where Theil's uncertainty coefficient U_j
+    says how far the others settle what it is: a protocol that goes with none of its services is worth more than an
+    unusual month. A fourth sum is that given others with all w_j = 1.
 
     With c the median of such a sum e over held-out records and u how far their 90 % quantile is above it, the score is
-    the largest of the three f((e − c)/u), with f(t) = t below 0 and log(1 + t) above: a record is as strange as it
-    looks from where it looks strangest. 0 is usual, log 2 is what by a single view one ordinary record in ten exceeds.
+    the largest of the four f((e − c)/u), with f(t) = t below 0 and log(1 + t) above: a record is as strange as it
+    looks from where it looks strangest. 0 is usual, log 2 is what by a single sum one ordinary record in ten exceeds.
 
     `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
     rule in the order given; nothing else is in the score then, which is in nats. It is the density on scaled axes;

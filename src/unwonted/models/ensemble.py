@@ -20,7 +20,7 @@ class DensityEnsemble(Detector):
     """Two densities: what is odd in a record's columns, and how far it is from its nearest likes.
 
     - by column, the deep mixture density network of `DMDN`: −log p of each column given others, given halves, or by
-      itself, whichever is strangest; a category counts more, the further the others settle what it is;
+      itself, whichever is strangest; a category or flag counts more, the further the others settle what it is;
     - by neighbours, the mean distance of the three nearest of all records, where a network smooths over. Held-out ones
       are among them: each is measured by the others, so that calibration holds.
 

@@ -13,16 +13,18 @@ from unwonted.models.density_heads import DensityHeads
 from unwonted.models.reading import Reading
 from unwonted.models.scale import CommonScale
 from unwonted.nets import ResidualMLP, initialise, register_derived
-from unwonted.parts import CategoricalPart
 
 __all__ = ["MaskedMixture"]
 
 BLOCKS = 8  # of the columns, each scored given all the others
 HALVINGS = 3  # of the columns, each half scored given the other
 WHOLLY_HIDDEN = 0.125  # share of the records of a batch
-LEAST_DOUBT = 0.05  # share of a category's uncertainty that others are taken to leave, where they leave less
-LEAST_UNCERTAINTY = 0.02  # nats that a category takes on average; of one that takes less no share is told
+LEAST_DOUBT = 0.02  # share of a column's uncertainty that others are taken to leave, where they leave less
+LEAST_UNCERTAINTY = 0.1  # nats that a column takes by itself; of one that takes less no share is told
+SELDOM = 0.02  # share of records whose surprise is below 0, in a column that has outcomes more than values
+ROUNDING = 1e-3  # nats
 OTHERS, HALVES, NOTHING = range(3)
+VIEW_OF_SUM = np.array([OTHERS, HALVES, NOTHING, OTHERS])
 
 
 class MaskedMixture(ColumnModel):
@@ -30,9 +32,10 @@ class MaskedMixture(ColumnModel):
 
     By views a record is as strange as it stands by the one that finds it strangest, on the scale of `CommonScale`: each
     column given the other blocks of columns, given a random half of them (the most of three), and by itself. There a
-    category counts 1/max(1 − U, .05) times, with U = 1 − E[−log p(x_j | others)]/E[−log p(x_j)] over held-out records,
-    at least 0: Theil's uncertainty coefficient, how far others settle what it is. Where they do, one that breaks the
-    rule says most; one that nothing tells is noise.
+    column of outcomes (a category, a flag, a small count: its surprise is hardly ever below 0) counts 1/max(1 − U, .02)
+    times, with U = 1 − E[−log p(x_j | others)]/E[−log p(x_j)] over held-out records, at least 0: Theil's uncertainty
+    coefficient, how far others settle what it is. Where they do, a record that breaks the rule says most; what nothing
+    tells is noise. A fourth sum has all columns alike, given the other blocks: else categories would outshout numbers.
 
     What training never saw is hidden where it is an input. The distributions are those of `DensityHeads`; with targets
     values have the mass of their bins.
@@ -50,7 +53,6 @@ class MaskedMixture(ColumnModel):
     """
 
     column_of_part: Tensor
-    category: Tensor
     weights: Tensor
     hidden: Tensor
     scored: Tensor
@@ -76,15 +78,12 @@ class MaskedMixture(ColumnModel):
         self.by_views = by_views and not targets
         self.columns = len(encoder.columns)
         self.labels = tuple(part.label for part in parts)
-        column_of_part = torch.tensor(encoder.column_of_part)
-        valued = column_of_part[[i for i, part in enumerate(parts) if not isinstance(part, CategoricalPart)]]
-        category = torch.ones(self.columns, dtype=torch.bool).index_fill(0, valued, False)
-        register_derived(self, {"column_of_part": column_of_part, "category": category})
+        register_derived(self, {"column_of_part": torch.tensor(encoder.column_of_part)})
         self.register_buffer("weights", torch.ones(self.columns, dtype=torch.float64))
         hidden, scored = self._contexts(encoder, targets, generator)
         self.register_buffer("hidden", hidden)
         self.register_buffer("scored", scored)
-        self.scale = CommonScale(3 if self.by_views else 1, self.columns)
+        self.scale = CommonScale(len(VIEW_OF_SUM) if self.by_views else 1, self.columns)
         with torch.random.fork_rng(devices=[]):
             self.body = ResidualMLP(len(self.reading.owner), width, depth)
         self.heads = DensityHeads(parts, width, components, exact=self.chained)
@@ -139,8 +138,8 @@ class MaskedMixture(ColumnModel):
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         if not self.by_views:
             return super().views(evidence)
-        farthest: NDArray[np.intp] = self._standing(evidence).sum(1).argmax(1)
-        return farthest
+        views: NDArray[np.intp] = VIEW_OF_SUM[self._standing(evidence).sum(1).argmax(1)]
+        return views
 
     def pool(self, evidence: Floats) -> Floats:
         if not self.by_views:
@@ -152,19 +151,20 @@ class MaskedMixture(ColumnModel):
         if not self.by_views or len(evidence) < 2:
             return
         nats = np.maximum(evidence.mean(0), 0.0)
-        told = self.category.cpu().numpy() & (nats[:, NOTHING] > LEAST_UNCERTAINTY)
+        of_outcomes = (evidence[..., OTHERS] < -ROUNDING).mean(0) <= SELDOM
+        told = of_outcomes & (nats[:, NOTHING] > LEAST_UNCERTAINTY)
         doubt = np.divide(nats[:, OTHERS], nats[:, NOTHING], out=np.ones(self.columns), where=told)
         self.weights.copy_(torch.from_numpy(1 / doubt.clip(LEAST_DOUBT, 1.0)))
-        self.scale.settle(self.weighed(evidence))
+        self.scale.settle(self.counting(evidence))
 
     def _standing(self, evidence: Floats) -> Floats:
-        """What each column has of where a record stands by each view, shape (n, columns, views)."""
-        return self.scale.parts(self.weighed(evidence))
+        """What each column has of where a record stands by each sum, shape (n, columns, sums)."""
+        return self.scale.parts(self.counting(evidence))
 
-    def weighed(self, evidence: Floats) -> Floats:
-        """Evidence in nats, (n, columns, views), each column as often as it counts."""
-        weighed: Floats = evidence * self.weights.cpu().numpy()[:, None]
-        return weighed
+    def counting(self, evidence: Floats) -> Floats:
+        """What columns add to each sum, in nats, (n, columns, sums): by weight to those of the views, then alike."""
+        weighed = evidence * self.weights.cpu().numpy()[:, None]
+        return np.concatenate([weighed, evidence[..., OTHERS, None]], 2)
 
     def culprit(self, batch: Encoded) -> str:
         if any(not torch.isfinite(weights).all() for weights in self.parameters()):
