@@ -119,15 +119,15 @@ class Asked(nn.Module):
 
     def columns(self, x: Tensor) -> Tensor:
         """Of figures for all parts those for the asked, (n, parts) to (n, asked)."""
-        return x if self.whole else x[:, self.parts]
+        return x if self.whole else x.index_select(1, self.parts)
 
     def values(self, x: Tensor) -> Tensor:
         """Of figures for all parts that have values those for the asked that have, (n, valued parts) to (n, valued)."""
-        return x if self.whole else x[:, self.slots]
+        return x if self.whole else x.index_select(1, self.slots)
 
     def valued(self, x: Tensor) -> Tensor:
         """Of figures for the asked those for the ones that have values, (n, asked) to (n, valued)."""
-        return x if self.all_valued else x[:, self.place]
+        return x if self.all_valued else x.index_select(1, self.place)
 
 
 def _kind(part: Part) -> str:

@@ -77,7 +77,8 @@ class DensityHeads(nn.Module):
         if asked.any_shared:
             log_p = log_p + asked.shared[outcome]
         if asked.laws:
-            of_value = logits[:, asked.firsts] - asked.valued(log_total) + self._log_values(h, batch, asked)
+            log_any = logits.index_select(1, asked.firsts) - asked.valued(log_total)
+            of_value = log_any + self._log_values(h, batch, asked)
             code, named = asked.valued(codes), asked.valued(log_p)
             both = of_value
             if asked.any_atoms:

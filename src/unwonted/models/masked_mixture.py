@@ -235,7 +235,8 @@ class MaskedMixture(ColumnModel):
         """The network's state without the inputs of each share of the parts, (n, width)."""
         first, owner = self.body.first, self.reading.owner
         # Each share's part in the first layer is worked out once.
-        own = torch.stack([inputs[:, mine] @ first.weight[:, mine].T for mine in shares[:, owner]])
+        places = [mine.nonzero().flatten() for mine in shares[:, owner]]
+        own = torch.stack([inputs.index_select(1, at) @ first.weight.index_select(1, at).T for at in places])
         others = 1 - torch.eye(len(own), dtype=own.dtype, device=own.device)
         return (self.body.beyond_first(h + first.bias) for h in torch.tensordot(others, own, 1))
 

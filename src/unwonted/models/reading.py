@@ -67,7 +67,8 @@ class Reading(nn.Module):
         scaled = batch.inputs[:, self.scaled_at].unsqueeze(-1)
         bins = ((scaled - self.edges[:, :-1]) / self.bin_widths).clamp(0, 1).flatten(1) - 0.5
         read = torch.cat([batch.inputs, bins], 1)
-        return torch.cat([read * visible[:, self.owner[: read.shape[1]]], outcomes], 1)
+        seen = visible.index_select(visible.dim() - 1, self.owner[: read.shape[1]])
+        return torch.cat([read * seen, outcomes], 1)
 
     def noised(self, batch: Encoded, generator: Generator) -> Encoded:
         """The same records with noise on what is read of their values, and on values that have a density.
