@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from conftest import behaviour
-from unwonted import DMDN, DSEBM, DataError, estimator
+from unwonted import DAGMM, DMDN, DSEBM, DataError, DensityEnsemble, estimator, sequences
 from unwonted.arrays import Layout
 from unwonted.checks import state
 from unwonted.detector import Detector
@@ -207,11 +207,23 @@ def test_a_lacking_column_is_named(numbers: np.ndarray, fitted: DMDN) -> None:
         fitted.predict(pd.DataFrame(numbers[:, [0, 2]], columns=["a", "c"]))
 
 
-def test_no_records_have_no_scores(fitted: DMDN) -> None:
+@pytest.mark.parametrize(
+    "detector",
+    [DMDN(), DMDN(pooling="sum"), DMDN(target="a"), DensityEnsemble(), DensityEnsemble(memory=0), DAGMM(), DSEBM()],
+)
+def test_no_records_have_no_scores(numbers: np.ndarray, detector: Detector) -> None:
+    detector.set_params(max_time=1e-6).fit(pd.DataFrame(numbers, columns=["a", "b", "c"]))
     none = pa.table({name: pa.array([], pa.float64()) for name in "abc"})
-    assert fitted.anomaly_score(none).shape == (0,)
-    assert fitted.predict(none).shape == (0,)
-    assert fitted.explain(none) == []
+    assert detector.anomaly_score(none).shape == detector.p_value(none).shape == detector.predict(none).shape == (0,)
+    assert detector.contributions(none).shape == (0, 3)
+    assert detector.explain(none) == []
+
+
+def test_no_sequences_and_no_images_have_no_scores() -> None:
+    many = np.random.default_rng(0).normal(size=(60, 8, 8))
+    padded = sequences(many, np.full(60, 8))
+    for some, none in ((padded, sequences(many[:0], np.zeros(0, dtype=int))), (many, many[:0])):
+        assert DSEBM(max_time=1e-6).fit(some).anomaly_score(none).shape == (0,)
 
 
 @pytest.mark.parametrize(

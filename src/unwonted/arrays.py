@@ -294,7 +294,7 @@ def _numbers(values: Any, what: str) -> NDArray[np.float64]:
 
 
 def _refuse_gaps(values: NDArray[np.float64], what: str) -> None:
-    wrong = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(1))
+    wrong = np.flatnonzero(~np.isfinite(values).all(tuple(range(1, values.ndim))))
     if len(wrong):
         raise DataError(
             f"{what} {wrong[0] + 1} has a cell that is missing or infinite; fill it or leave the {what} out"

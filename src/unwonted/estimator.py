@@ -26,7 +26,7 @@ from unwonted.errors import DataError, DataWarning, check_choice
 from unwonted.explain import Explanation
 from unwonted.fitting import SMALL, Fitting
 from unwonted.labels import Labels
-from unwonted.models.base import ColumnModel, Model, in_padded_chunks
+from unwonted.models.base import Model, in_padded_chunks
 from unwonted.parts import Axis
 from unwonted.schema import Overrides, Schema
 from unwonted.sources import as_table
@@ -230,8 +230,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _evidence(self, encoded: Encoded | Grids) -> Floats:
         """What the scores of encoded records rest on; see `Model.evidence`."""
-        if not len(encoded):
-            return np.empty((0, len(self.columns_), 1) if isinstance(self.model_, ColumnModel) else (0, 1))
         return self._told(lambda model: model.evidence, encoded)
 
     def _told(self, what: Callable[[Any], Callable[[Any], Tensor]], encoded: Encoded | Grids) -> Floats:

@@ -187,7 +187,7 @@ def in_padded_chunks(evidence: Callable[[B], Tensor], records: B, device: torch.
         return evidence(chunk.padded(-(-len(chunk) // GRAIN) * GRAIN).to(device))[: len(chunk)].cpu()
 
     threads = torch.get_num_threads()
-    chunks = list(records.chunks(CHUNK))
+    chunks = list(records.chunks(CHUNK)) or [records]
     try:
         with ThreadPoolExecutor(min(threads, len(chunks)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
             found = torch.cat(list(pool.map(found_in, chunks))).double()

@@ -103,7 +103,7 @@ class DensityHeads(nn.Module):
             weight = head.weight.view(*shape, h.shape[1])[asked.slots].flatten(0, 1)
             raw = functional.linear(h, weight, head.bias.view(shape)[asked.slots].flatten())
         # In memory the components come first: sums over a few neighbours are many times slower than sums of rows.
-        by_component = raw.view(len(h), -1, 3, self.components).permute(2, 3, 0, 1).contiguous()
+        by_component = raw.unflatten(1, (-1, 3, self.components)).permute(2, 3, 0, 1).contiguous()
         log_weights, means, log_scales = by_component
         scales = LEAST_SCALE + log_scales.clamp(max=asked.ceilings).exp()
         return log_weights.log_softmax(0).movedim(0, -1), means.movedim(0, -1), scales.movedim(0, -1)

@@ -24,7 +24,7 @@ LEAST_UNCERTAINTY = 0.1  # nats that a column takes by itself; of one that takes
 SELDOM = 0.02  # share of records whose surprise is below 0, in a column that has outcomes more than values
 ROUNDING = 1e-3  # nats
 OTHERS, HALVES, NOTHING = range(3)
-VIEW_OF_SUM = np.array([OTHERS, HALVES, NOTHING, OTHERS])
+VIEW_OF_SUM = np.array([OTHERS, HALVES, NOTHING, OTHERS])  # the last of all columns alike
 
 
 class MaskedMixture(ColumnModel):
@@ -35,7 +35,8 @@ class MaskedMixture(ColumnModel):
     column of outcomes (a category, a flag, a small count: its surprise is hardly ever below 0) counts 1/max(1 − U, .02)
     times, with U = 1 − E[−log p(x_j | others)]/E[−log p(x_j)] over held-out records, at least 0: Theil's uncertainty
     coefficient, how far others settle what it is. Where they do, a record that breaks the rule says most; what nothing
-    tells is noise. A fourth sum has all columns alike, given the other blocks: else categories would outshout numbers.
+    tells is noise, and counts once (so does a number that is never well told, whose surprise is not below 0 either). A
+    fourth sum has all columns alike, given the other blocks: else categories would outshout numbers.
 
     What training never saw is hidden where it is an input. The distributions are those of `DensityHeads`; with targets
     values have the mass of their bins.

@@ -84,7 +84,7 @@ def _others(distances: Tensor) -> Tensor:
 
 def _smallest(distances: Tensor, k: int) -> Tensor:
     """Positions of the k smallest in each row of whole blocks, (n, k): they lie in the k with the least minima."""
-    blocks = distances.view(len(distances), -1, BLOCK)
+    blocks = distances.view(len(distances), distances.shape[1] // BLOCK, BLOCK)
     first = blocks.amin(2).topk(min(k, blocks.shape[1]), largest=False).indices
     within = blocks.gather(1, first.unsqueeze(-1).expand(-1, -1, BLOCK)).flatten(1)
     chosen = within.topk(k, largest=False).indices
