@@ -18,7 +18,10 @@ class Batch:
         return len(getattr(self, fields(self)[0].name))
 
     def __getitem__(self, rows: Tensor | slice) -> Self:
-        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+        every = [getattr(self, field.name) for field in fields(self)]
+        if isinstance(rows, Tensor) and rows.dtype == torch.long:
+            return type(self)(*(tensor.index_select(0, rows) for tensor in every))
+        return type(self)(*(tensor[rows] for tensor in every))
 
     def to(self, device: torch.device) -> Self:
         return type(self)(*(getattr(self, field.name).to(device) for field in fields(self)))

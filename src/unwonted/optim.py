@@ -152,5 +152,4 @@ class Descent:
         self.gradient.mul_((largest_norm / (self.gradient.norm() + LEAST_NORM)).clamp(max=1.0))
         with torch.no_grad():
             self.move(self.vector, self.gradient, self.state, rate, self.decay)
-            for weights, moved in zip(self.weights, self.shares, strict=True):
-                weights.copy_(moved)
+            torch._foreach_copy_(self.weights, self.shares)

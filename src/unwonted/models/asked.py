@@ -82,6 +82,7 @@ class Asked(nn.Module):
         self.kinds, self.whole = kinds, whole
         self.all_valued = len(valued) == len(kinds)
         self.any_shared = bool(self.shared.any())
+        self.any_gaps = bool((self.gaps != NOVEL).any())
         self.any_atoms = bool((sizes[place] > 1 + (self.gaps != NOVEL).long()).any())
 
     @classmethod

@@ -45,6 +45,7 @@ class DensityHeads(nn.Module):
         super().__init__()
         self.components, self.exact = components, exact
         self.every = Asked.every(parts, exact)
+        self._asked: dict[tuple[torch.device, tuple[int, ...]], Asked] = {}
         with torch.random.fork_rng(devices=[]):  # the caller draws the weights
             self.outcome_head = nn.Linear(width, len(self.every.rows))
             self.mixture_head = nn.Linear(width, max(1, len(self.every.place)) * 3 * components)
@@ -60,8 +61,11 @@ class DensityHeads(nn.Module):
             bias[self.every.laws.get("circle", []), 1] = torch.linspace(0, 2 * math.pi, self.components + 1)[:-1]
 
     def asked(self, parts: Tensor) -> Asked:
-        """The parts at these positions, ascending."""
-        return self.every.some(parts)
+        """The parts at these positions, ascending; worked out once, for scoring asks about the same ones every time."""
+        key = parts.device, tuple(parts.tolist())
+        if key not in self._asked:
+            self._asked[key] = self.every.some(parts)
+        return self._asked[key]
 
     def nats(self, batch: Encoded, h: Tensor, asked: Asked) -> Tensor:
         """−log p of the asked parts given what the network has read, (n, asked).
@@ -84,7 +88,7 @@ class DensityHeads(nn.Module):
             if asked.any_atoms:
                 at_atom = of_value if self.exact else of_value + _log_widths(asked.values(batch.widths))
                 both = torch.where(code == VALUE, of_value, torch.logaddexp(named, at_atom))
-            found = torch.where((code != NOVEL) & (code != asked.gaps), both, named)
+            found = torch.where(code != asked.gaps, both, named) if asked.any_gaps else both
             log_p = found if asked.all_valued else log_p.index_copy(1, asked.place, found)
         return -torch.where(codes != NOVEL, log_p + asked.log_seen, asked.log_novel)
 
@@ -106,7 +110,7 @@ class DensityHeads(nn.Module):
         by_component = raw.unflatten(1, (-1, 3, self.components)).permute(2, 3, 0, 1).contiguous()
         log_weights, means, log_scales = by_component
         scales = LEAST_SCALE + log_scales.clamp(max=asked.ceilings).exp()
-        return log_weights.log_softmax(0).movedim(0, -1), means.movedim(0, -1), scales.movedim(0, -1)
+        return log_weights.log_softmax(0).permute(1, 2, 0), means.permute(1, 2, 0), scales.permute(1, 2, 0)
 
     def _log_values(self, h: Tensor, batch: Encoded, asked: Asked) -> Tensor:
         """Log density or mass of the asked parts' values under their mixtures, (n, valued)."""
@@ -119,7 +123,7 @@ class DensityHeads(nn.Module):
             laws[law](values[:, here], widths[:, here], *(x[:, here] for x in mixtures))
             for law, here in asked.laws.items()
         ]
-        return torch.cat(by_law, 1)[:, asked.order]
+        return torch.cat(by_law, 1).index_select(1, asked.order)
 
 
 def _log_widths(widths: Tensor) -> Tensor:

@@ -246,4 +246,4 @@ class MaskedMixture(ColumnModel):
         share = torch.where(torch.rand(n, 1, generator=generator) < WHOLLY_HIDDEN, 1.0, 0.5)
         hidden = torch.rand(n, self.columns, generator=generator) < share
         hidden[torch.arange(n), torch.randint(self.columns, (n,), generator=generator)] = True
-        return hidden[:, self.column_of_part.cpu()]
+        return hidden.index_select(1, self.column_of_part.cpu())

@@ -57,14 +57,14 @@ class Reading(nn.Module):
             "scaled_at": (inputs.cumsum(0) - inputs)[numbers],
         }
         register_derived(self, derived)
-        self.outcomes = int(sizes.sum())
+        self.outcomes, self.any_dense = int(sizes.sum()), any(dense)
 
     def forward(self, batch: Encoded, hidden: Tensor) -> Tensor:
         """The inputs of what is not hidden, bool (n, parts) or (parts,); shape (n, inputs)."""
         visible = (~hidden & (batch.codes != NOVEL)).to(batch.inputs.dtype)
         outcomes = visible.new_zeros(len(batch), self.outcomes)
         outcomes.scatter_(1, self.starts + batch.codes.clamp(min=0), visible)
-        scaled = batch.inputs[:, self.scaled_at].unsqueeze(-1)
+        scaled = batch.inputs.index_select(1, self.scaled_at).unsqueeze(-1)
         bins = ((scaled - self.edges[:, :-1]) / self.bin_widths).clamp(0, 1).flatten(1) - 0.5
         read = torch.cat([batch.inputs, bins], 1)
         seen = visible.index_select(visible.dim() - 1, self.owner[: read.shape[1]])
@@ -77,7 +77,7 @@ class Reading(nn.Module):
         """
         inputs, values = batch.inputs, batch.values
         inputs = inputs + NOISE * self.noisy * torch.randn(inputs.shape, generator=generator).to(inputs)
-        if self.dense.any():
+        if self.any_dense:
             values = values + NOISE / 2 * self.dense * torch.randn(values.shape, generator=generator).to(values)
         return Encoded(batch.codes, values, batch.widths, inputs)
 
