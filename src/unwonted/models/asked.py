@@ -82,8 +82,9 @@ class Asked(nn.Module):
         self.kinds, self.whole = kinds, whole
         self.all_valued = len(valued) == len(kinds)
         self.any_shared = bool(self.shared.any())
-        self.any_gaps = bool((self.gaps != NOVEL).any())
-        self.any_atoms = bool((sizes[place] > 1 + (self.gaps != NOVEL).long()).any())
+        gaps = self.gaps != NOVEL
+        self.any_gaps = bool(gaps.any())
+        self.any_atoms = bool((sizes[place] > 1 + gaps.long()).any())
 
     @classmethod
     def every(cls, parts: Sequence[Part], exact: bool) -> "Asked":

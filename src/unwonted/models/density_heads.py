@@ -45,7 +45,6 @@ class DensityHeads(nn.Module):
         super().__init__()
         self.components, self.exact = components, exact
         self.every = Asked.every(parts, exact)
-        self._asked: dict[tuple[torch.device, tuple[int, ...]], Asked] = {}
         with torch.random.fork_rng(devices=[]):  # the caller draws the weights
             self.outcome_head = nn.Linear(width, len(self.every.rows))
             self.mixture_head = nn.Linear(width, max(1, len(self.every.place)) * 3 * components)
@@ -61,11 +60,8 @@ class DensityHeads(nn.Module):
             bias[self.every.laws.get("circle", []), 1] = torch.linspace(0, 2 * math.pi, self.components + 1)[:-1]
 
     def asked(self, parts: Tensor) -> Asked:
-        """The parts at these positions, ascending; worked out once, for scoring asks about the same ones every time."""
-        key = parts.device, tuple(parts.tolist())
-        if key not in self._asked:
-            self._asked[key] = self.every.some(parts)
-        return self._asked[key]
+        """The parts at these positions, ascending."""
+        return self.every.some(parts)
 
     def nats(self, batch: Encoded, h: Tensor, asked: Asked) -> Tensor:
         """−log p of the asked parts given what the network has read, (n, asked).
