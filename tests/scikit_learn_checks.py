@@ -35,7 +35,7 @@ def main(kind: str, name: str) -> None:
     usual = estimator._plan
     fitting.FOLDS = 3
     estimator._plan = lambda self, encoder, rows: replace(
-        usual(self, encoder, rows), steps=steps_for(rows, 8, fewest=40, most=200)
+        usual(self, encoder, rows), steps=steps_for(rows, 8, fewest=20, most=200)
     )
     results = check_estimator(estimator(), on_skip=None, on_fail=None)
     print(json.dumps([[entry["check_name"], entry["status"], repr(entry["exception"])] for entry in results]))  # noqa: T201

@@ -17,7 +17,6 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from unwonted.density import (
-    categorical_log_mass,
     gaussian_mixture_energy,
     mixture_log_density,
     mixture_log_mass,
@@ -309,14 +308,6 @@ def test_midnight_is_as_near_from_both_sides() -> None:
     assert before.item() == pytest.approx(after.item(), abs=1e-6)
 
 
-@settings(deadline=None)
-@given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=8), st.data())
-def test_categorical_log_mass_is_scipys(logits: list[float], data: st.DataObject) -> None:
-    index = data.draw(st.integers(0, len(logits) - 1))
-    value = categorical_log_mass(torch.tensor(index), torch.tensor(logits, dtype=_DOUBLE))
-    _assert_near(value, log_softmax(logits)[index], 1e-9)
-
-
 _FUNCTIONS: list[Callable[..., Tensor]] = [
     mixture_log_density,
     lambda y, *p: mixture_log_mass(y, y + 0.5, *p),
@@ -341,11 +332,6 @@ def test_shapes_broadcast_and_gradients_keep_the_shapes_of_the_inputs(
     torch.testing.assert_close(row.grad, full[0].grad.sum(0))  # type: ignore[union-attr]
     torch.testing.assert_close(whole.grad, full[1].grad)
     torch.testing.assert_close(one.grad, full[2].grad.sum((0, 1)))  # type: ignore[union-attr]
-
-
-def test_categories_broadcast() -> None:
-    value = categorical_log_mass(torch.tensor([0, 1, 1]), torch.tensor([0.0, math.log(3)]))
-    torch.testing.assert_close(value.exp(), torch.tensor([0.25, 0.75, 0.75]))
 
 
 def _in_space(k: int, d: int, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -319,6 +319,19 @@ def test_training_hides_half_of_the_columns_or_all(whole: DMDN) -> None:
     assert share.mean() == pytest.approx(0.125 + 0.875 * (one + (1 - one) / 2), abs=0.02)
 
 
+@pytest.mark.parametrize("targets", [(None, None), (["bytes_out", "duration"], ["duration", "bytes_out"])])
+def test_what_is_loaded_is_asked_in_its_own_contexts(targets: tuple[list[str] | None, list[str] | None]) -> None:
+    pair = [DMDN(target, random_state=seed) for seed, target in enumerate(targets)]
+    detectors = [detector.untrained().fit(behaviour(60)) for detector in pair]
+    mine, other = (detector.model_.eval() for detector in detectors)
+    batch = encoded(detectors[0], behaviour(20, seed=3))
+    with torch.no_grad():
+        wanted = mine.evidence(batch)
+        assert not torch.equal(other.evidence(batch), wanted)
+        other.load_state_dict(mine.state_dict())
+        torch.testing.assert_close(other.evidence(batch), wanted, rtol=0, atol=0)
+
+
 def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> None:
     new, model = behaviour(60, seed=5), whole.model_
     batch, evidence = encoded(whole, new), whole._evidence(encoded(whole, new))
@@ -329,24 +342,25 @@ def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> 
         asked = hidden.nonzero().flatten()
         with torch.no_grad():
             read = model.body(model.reading(batch, hidden))
-            nats = model.heads.nats(batch, read, model.heads.asked(asked)).double().numpy()
+            nats = model.heads.nats(batch, read, model.heads.every.some(asked)).double().numpy()
         by_column = np.full((len(new), columns), -np.inf)
         for column in set(model.column_of_part[asked].tolist()):
             by_column[:, column] = nats[:, (model.column_of_part[asked] == column).numpy()].sum(1)
         return by_column
 
-    everything = torch.ones_like(model.hidden[0])
+    everything = torch.ones_like(model.blocks.hidden[0])
+    halvings = [halves.hidden for halves in model.halvings]
     wanted = [
-        np.max([told(hidden) for hidden in model.hidden], 0),
-        np.max([told(half) for halves in model.halvings for half in halves], 0),
+        np.max([told(hidden) for hidden in model.blocks.hidden], 0),
+        np.max([told(half) for halves in halvings for half in halves], 0),
         told(everything),
     ]
     np.testing.assert_allclose(evidence, np.stack(wanted, 2), rtol=1e-4, atol=1e-4)
-    for halves in model.halvings:
+    for halves in halvings:
         shares = halves.float().mean(1)
         assert (halves.sum(0) == 1).all()  # each part in one half
         assert shares.min() > 0.25
-    assert len({tuple(half.tolist()) for halves in model.halvings for half in halves}) > 2
+    assert len({tuple(half.tolist()) for halves in halvings for half in halves}) > 2
     totals = evidence.sum(1)
     sums = np.column_stack([(evidence * model.weights.numpy()[:, None]).sum(1), totals[:, 0]])
     t = (sums - model.scale.centre.sum(1).numpy()) / model.scale.unit.numpy()
@@ -430,7 +444,8 @@ def test_the_strangest_view_finds_what_either_is_blind_to() -> None:
         return roc_auc_score(np.repeat([0, 1], [len(usual), len(odd)]), np.concatenate([usual, odd]))
 
     detector = DMDN(random_state=0).fit(table(3000))
-    assert (detector.model_.halvings[..., 0] != detector.model_.halvings[..., 1]).all()  # each half is given a or b
+    halvings = torch.cat([halves.hidden for halves in detector.model_.halvings])
+    assert (halvings[:, 0] != halvings[:, 1]).all()  # each half is given a or b
     usual, plus, minus = standing(table(1000)), np.full(200, 1.5), np.full(200, -1.5)
     apart, together = standing(table(200, a=plus, b=minus)), standing(table(200, a=1.8 * plus, b=1.8 * plus))
     found = [[roc(odd[:, view], usual[:, view]) for view in range(3)] for odd in (apart, together)]

@@ -1,4 +1,4 @@
-"""Log densities and log masses on tensors: Gaussian mixtures (on lines, bins, circles, in space) and categories."""
+"""Log densities and log masses on tensors: Gaussian mixtures on lines, bins, circles and in space."""
 
 import math
 from typing import Any
@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 __all__ = [
-    "categorical_log_mass",
     "gaussian_mixture_energy",
     "mixture_log_density",
     "mixture_log_mass",
@@ -119,26 +118,6 @@ def wrapped_mixture_log_density(y: Tensor, log_weights: Tensor, means: Tensor, s
     nearest = means + period * ((y.unsqueeze(-1) - means) / period).round()
     images = torch.stack([y - period, y, y + period])
     return torch.logsumexp(mixture_log_density(images, log_weights, nearest, scales), 0)
-
-
-def categorical_log_mass(index: Tensor, logits: Tensor) -> Tensor:
-    """Log probability of a category, log softmax(logits)[index].
-
-    Args:
-        index: Category codes, integers 0 … C−1, shape (...).
-        logits: Unnormalised log probabilities, shape (..., C).
-
-    Returns:
-        Shape (...).
-
-    Example:
-        >>> from torch import tensor
-        >>> categorical_log_mass(tensor([0, 2]), tensor([[1.0, 1.0], [0.0, 0.0]]).repeat(1, 2))
-        tensor([-1.3863, -1.3863])
-    """
-    shape = torch.broadcast_shapes(index.shape, logits.shape[:-1])  # type: ignore[no-untyped-call]
-    picked = logits.expand(*shape, logits.shape[-1]).gather(-1, index.expand(shape).unsqueeze(-1)).squeeze(-1)
-    return picked - torch.logsumexp(logits, -1)
 
 
 def gaussian_mixture_energy(z: Tensor, log_weights: Tensor, means: Tensor, cholesky: Tensor) -> Tensor:

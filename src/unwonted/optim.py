@@ -141,8 +141,12 @@ class Descent:
         self.vector = torch.cat([weights.detach().flatten() for weights in self.weights])
         self.gradient, mean, square = (torch.zeros_like(self.vector) for _ in range(3))
         self.state = State(mean, square, torch.zeros((), device=self.vector.device))
-        shares = torch.split(self.vector, [weights.numel() for weights in self.weights])
-        self.shares = [share.view_as(weights) for share, weights in zip(shares, self.weights, strict=True)]
+        self.shares = self.shared(self.vector)
+
+    def shared(self, vector: Tensor) -> list[Tensor]:
+        """The weights that such a vector holds, as views of it in their own shapes."""
+        shares = torch.split(vector, [weights.numel() for weights in self.weights])
+        return [share.view_as(weights) for share, weights in zip(shares, self.weights, strict=True)]
 
     def step(self, loss: Tensor, rate: float, largest_norm: float) -> None:
         """One step down the gradient of the loss, which is cut to the largest norm."""

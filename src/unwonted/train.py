@@ -1,5 +1,6 @@
 """The one training loop: batches, steps, validation, early stopping, best weights, history, progress."""
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -8,7 +9,6 @@ from typing import Any, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from unwonted.batch import Batch
 from unwonted.errors import DataError, TrainingError, check_choice
@@ -146,9 +146,9 @@ def train(
     assert isinstance(model, nn.Module)
     generator = Generator().manual_seed(seed)
     model.train()
-    averaged = AveragedModel(model, multi_avg_fn=_towards) if plan.averaged else None
-    judged: Any = model if averaged is None else averaged.module
+    judged = copy.deepcopy(model) if plan.averaged else model
     descent = Descent(plan.optimiser, model.parameters(), plan.decay)
+    mean = descent.vector.clone()
     history, best, best_weights = History(), math.inf, None
     started, losses, order = time.monotonic(), list[Tensor](), torch.empty(0, dtype=torch.long)
     every, begun = max(1, plan.steps // plan.epochs), 0
@@ -161,13 +161,16 @@ def train(
         if not torch.isfinite(loss):
             raise TrainingError(f"training broke down at step {step}: {model.culprit(batch)}")
         descent.step(loss, plan.rate * _schedule(step / plan.steps, falling=not plan.averaged), CLIP_NORM)
-        if averaged is not None:
-            averaged.update_parameters(model)
+        if plan.averaged:
+            mean.lerp_(descent.vector, AVERAGED_OVER / (step - 1 + AVERAGED_OVER))
         losses.append(loss.detach())
         history.steps = step
         late = time.monotonic() > deadline
         if step % every == 0 or step == last or late:
             history.train.append(float(torch.stack(losses[begun:]).mean()))
+            if plan.averaged:
+                with torch.no_grad():
+                    torch._foreach_copy_(list(judged.parameters()), descent.shared(mean))
             judged.eval()
             history.validation.append(mean_loss(judged, validation, seed=seed + 1, chunk=max(plan.batch, CHUNK)))
             model.train()
@@ -193,12 +196,6 @@ def train(
 def _schedule(done: float, falling: bool) -> float:
     """Share of the full learning rate, from the share of steps done."""
     return min(done / WARM_UP, 0.5 * (1 + math.cos(math.pi * done)) if falling else 1.0)
-
-
-def _towards(means: tuple[Tensor, ...] | list[Tensor], weights: tuple[Tensor, ...] | list[Tensor], steps: Any) -> None:
-    """Moves the mean weights towards those of the next step, after so many steps."""
-    share = AVERAGED_OVER / (int(steps) + AVERAGED_OVER)
-    torch._foreach_lerp_(means, weights, share)
 
 
 @torch.no_grad()

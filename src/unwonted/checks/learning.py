@@ -41,8 +41,7 @@ def check_training_helps(subject: Subject) -> None:
     losses: list[float] = []
     aurocs: list[float] = []
     for seed in range(SEEDS):
-        detector = subject.fitted if seed == 0 else subject.fit(subject.make(seed), subject.records)
-        for each in (subject.make(seed).untrained().fit(subject.records), detector):
+        for each in (subject.make(seed).untrained().fit(subject.records), subject.fitted_by(seed)):
             losses.append(each.objective(held_out))
             scores = [_learnt(each, records) for records in (held_out, strange)]
             aurocs.append(roc_auc_score(truth, np.concatenate(scores)))
@@ -70,8 +69,7 @@ def check_labels_are_learnt(subject: Subject) -> None:
     losses: list[float] = []
     right: list[float] = []
     for seed in range(SEEDS):
-        classifier = subject.fitted if seed == 0 else subject.fit(subject.make(seed), subject.records)
-        for each in (subject.fit(subject.make(seed).untrained(), subject.records), classifier):
+        for each in (subject.fit(subject.make(seed).untrained(), subject.records), subject.fitted_by(seed)):
             losses.append(each.objective(held_out, held_out["outcome"]))
             right.append(float(np.mean(each.predict(held_out) == truth)))
     before, after = np.reshape(losses, (SEEDS, 2)).T

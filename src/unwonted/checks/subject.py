@@ -1,7 +1,6 @@
 """What is under check: an estimator, how to make it, and what several checks share."""
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ class Subject:
         self.factory = factory
         self.records = ordinary_records(ROWS, seed=1)
         self.new = ordinary_records(64, seed=2)
+        self._fitted: dict[int, Any] = {}
 
     def make(self, seed: int = 0) -> Any:
         """An unfitted estimator."""
@@ -46,10 +46,16 @@ class Subject:
         """Everything that an estimator says of records, to compare to the bit."""
         return outputs(detector, records)
 
-    @cached_property
+    @property
     def fitted(self) -> Any:
         """Fitted on enough records for three parts."""
-        return self.fit(self.make(), self.records)
+        return self.fitted_by(0)
+
+    def fitted_by(self, seed: int) -> Any:
+        """The same by another seed."""
+        if seed not in self._fitted:
+            self._fitted[seed] = self.fit(self.make(seed), self.records)
+        return self._fitted[seed]
 
 
 class Pupil(Subject):

@@ -59,10 +59,6 @@ class DensityHeads(nn.Module):
             bias[:, 2] = -0.5
             bias[self.every.laws.get("circle", []), 1] = torch.linspace(0, 2 * math.pi, self.components + 1)[:-1]
 
-    def asked(self, parts: Tensor) -> Asked:
-        """The parts at these positions, ascending."""
-        return self.every.some(parts)
-
     def nats(self, batch: Encoded, h: Tensor, asked: Asked) -> Tensor:
         """−log p of the asked parts given what the network has read, (n, asked).
 

@@ -1,14 +1,17 @@
 """The network of DMDN: p(hidden columns | visible columns) for any choice of what is hidden."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from unwonted.encode import Encoded, Encoder
+from unwonted.models.asked import Asked
 from unwonted.models.base import ColumnModel, Floats, of_kind
+from unwonted.models.contexts import Contexts, chained, shared_out
 from unwonted.models.density_heads import DensityHeads
 from unwonted.models.reading import Reading
 from unwonted.models.scale import CommonScale
@@ -55,9 +58,7 @@ class MaskedMixture(ColumnModel):
 
     column_of_part: Tensor
     weights: Tensor
-    hidden: Tensor
-    scored: Tensor
-    halvings: Tensor
+    halvings: nn.ModuleList
 
     def __init__(
         self,
@@ -81,17 +82,20 @@ class MaskedMixture(ColumnModel):
         self.labels = tuple(part.label for part in parts)
         register_derived(self, {"column_of_part": torch.tensor(encoder.column_of_part)})
         self.register_buffer("weights", torch.ones(self.columns, dtype=torch.float64))
-        hidden, scored = self._contexts(encoder, targets, generator)
-        self.register_buffer("hidden", hidden)
-        self.register_buffer("scored", scored)
+        if targets:
+            self.blocks = chained(self.column_of_part, [encoder.columns.index(target) for target in targets])
+        else:
+            self.blocks = shared_out(self.column_of_part, BLOCKS, generator)
         self.scale = CommonScale(len(VIEW_OF_SUM) if self.by_views else 1, self.columns)
         with torch.random.fork_rng(devices=[]):
             self.body = ResidualMLP(len(self.reading.owner), width, depth)
         self.heads = DensityHeads(parts, width, components, exact=self.chained)
         initialise(self, generator)
         self.heads.start_apart()
-        halvings = [self._shared_out(2, generator) for _ in range(HALVINGS)] if self.by_views else []
-        self.register_buffer("halvings", torch.stack(halvings) if halvings else hidden.new_empty(0, 0, len(parts)))
+        halvings = HALVINGS if self.by_views else 0
+        self.halvings = nn.ModuleList(shared_out(self.column_of_part, 2, generator) for _ in range(halvings))
+        _ask_anew(self)
+        self.register_load_state_dict_post_hook(_ask_anew)  # type: ignore[no-untyped-call]
 
     def loss(self, batch: Encoded, generator: Generator) -> Tensor:
         """Surprise of the hidden parts, over half the number of parts; with targets −log p, the sum over the chain."""
@@ -116,9 +120,9 @@ class MaskedMixture(ColumnModel):
     def given_others(self, batch: Encoded) -> Tensor:
         """−log p of each part given the other blocks of columns, or its predecessors in the chain of targets."""
         if not self.chained:
-            return self._given_other_shares(batch, [self.hidden])[0]
-        states = (self.body(self.reading(batch, hidden)) for hidden in self.hidden)
-        return self._told(batch, states, self.scored)
+            return self._given_other_blocks(batch, [self.blocks])[0]
+        states = (self.body(self.reading(batch, hidden)) for hidden in self.blocks.hidden)
+        return self._told(batch, states, self.blocks)
 
     def given_nothing(self, batch: Encoded) -> Tensor:
         """−log p of each part by itself."""
@@ -133,7 +137,7 @@ class MaskedMixture(ColumnModel):
         """Shape (n, columns, views), in nats: given others, given halves, given nothing; or the surprise alone."""
         if not self.by_views:
             return super().evidence(batch)
-        others, *halves = map(self.by_column, self._given_other_shares(batch, [self.hidden, *self.halvings]))
+        others, *halves = map(self.by_column, self._given_other_blocks(batch, [self.blocks, *self.halvings]))
         return torch.stack([others, torch.stack(halves).amax(0), self.by_column(self.given_nothing(batch))], 2)
 
     def views(self, evidence: Floats) -> NDArray[np.intp]:
@@ -171,19 +175,19 @@ class MaskedMixture(ColumnModel):
         if any(not torch.isfinite(weights).all() for weights in self.parameters()):
             return "a weight of the network is not finite; lower the learning rate"
         with torch.no_grad():
-            everything = torch.ones_like(self.scored[0])
+            everything = torch.ones_like(self.blocks.hidden[0])
             nats = self.heads.nats(batch, self.body(self.reading(batch, everything)), self.heads.every)
         wrong = (~torch.isfinite(nats)).any(0).nonzero().flatten().tolist()
         return f"the loss of column {self.labels[(wrong or [0])[0]]!r} is not finite"
 
     def scored_columns(self) -> list[int]:
-        return sorted(set(self.column_of_part[self.scored.any(0)].tolist()))
+        return sorted(set(self.column_of_part[self.blocks.scored.any(0)].tolist()))
 
     def conditional(
         self, batch: Encoded, position: int, view: int = OTHERS
     ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         own_column = self.column_of_part == self.column_of_part[position]
-        asked = self.heads.asked(torch.tensor([position], device=own_column.device))
+        asked = self.heads.every.some(torch.tensor([position], device=own_column.device))
         h = self.body(self.reading(batch, self._hidden_in(view, batch, position) | own_column))
         logits = self.heads.outcomes(h, asked)
         if self.heads.every.kinds[position] == "category":
@@ -194,49 +198,32 @@ class MaskedMixture(ColumnModel):
     def _hidden_in(self, view: int, batch: Encoded, position: int) -> Tensor:
         """What the network does not see of the records, when it is asked for a part: bool (parts,) or (n, parts)."""
         if view == NOTHING:
-            return torch.ones_like(self.hidden[0])
+            return torch.ones_like(self.blocks.hidden[0])
         if view == OTHERS:
-            return self.hidden[self.scored[:, position]].any(0)
-        column = self.heads.asked((self.column_of_part == self.column_of_part[position]).nonzero().flatten())
-        contexts = torch.cat([halves[halves[:, position]] for halves in self.halvings])
+            return self.blocks.of(position).any(0)
+        column = self.heads.every.some((self.column_of_part == self.column_of_part[position]).nonzero().flatten())
+        contexts = torch.cat([cast(Contexts, halves).of(position) for halves in self.halvings])
         nats = [self.heads.nats(batch, self.body(self.reading(batch, hidden)), column).sum(1) for hidden in contexts]
         return contexts[torch.stack(nats).argmax(0)]
 
-    def _contexts(self, encoder: Encoder, targets: Sequence[str], generator: Generator) -> tuple[Tensor, Tensor]:
-        """What is hidden, and what of it is scored, in each pass of scoring; both bool (passes, parts)."""
-        column = self.column_of_part
-        if targets:
-            order = [encoder.columns.index(target) for target in targets]
-            chain = torch.cat([(column == position).nonzero().flatten() for position in order])
-            scored = torch.eye(len(column), dtype=torch.bool)[chain]
-            return scored.flip(0).cumsum(0).flip(0).bool(), scored
-        hidden = self._shared_out(BLOCKS, generator)
-        return hidden, hidden.clone()
-
-    def _shared_out(self, blocks: int, generator: Generator) -> Tensor:
-        """The columns shared out at random among so many blocks, bool (blocks, parts)."""
-        mine = torch.zeros(min(blocks, self.columns), self.columns, dtype=torch.bool)
-        mine[torch.arange(self.columns) % len(mine), torch.randperm(self.columns, generator=generator)] = True
-        return mine[:, self.column_of_part]
-
-    def _told(self, batch: Encoded, states: Iterable[Tensor], scored: Tensor) -> Tensor:
+    def _told(self, batch: Encoded, states: Iterable[Tensor], contexts: Contexts) -> Tensor:
         """−log p of each part in the state of the network in which it is scored, (n, parts)."""
         total = torch.zeros(batch.codes.shape, device=batch.codes.device)
-        for h, mine in zip(states, scored, strict=True):
-            asked = mine.nonzero().flatten()
-            total = total.index_add(1, asked, self.heads.nats(batch, h, self.heads.asked(asked)))
+        for h, asked in zip(states, contexts.asked, strict=True):
+            assert isinstance(asked, Asked)
+            total = total.index_add(1, asked.parts, self.heads.nats(batch, h, asked))
         return total
 
-    def _given_other_shares(self, batch: Encoded, divisions: Iterable[Tensor]) -> list[Tensor]:
-        """−log p of each part given all shares but its own, for each way to share out the parts, (n, parts)."""
-        inputs = self.reading(batch, torch.zeros_like(self.hidden[0]))
-        return [self._told(batch, self._without_each(inputs, shares), shares) for shares in divisions]
+    def _given_other_blocks(self, batch: Encoded, divisions: Iterable[Contexts]) -> list[Tensor]:
+        """−log p of each part given all blocks but its own, for each way to share out the columns, (n, parts)."""
+        inputs = self.reading(batch, torch.zeros_like(self.blocks.hidden[0]))
+        return [self._told(batch, self._without_each(inputs, division.hidden), division) for division in divisions]
 
-    def _without_each(self, inputs: Tensor, shares: Tensor) -> Iterable[Tensor]:
-        """The network's state without the inputs of each share of the parts, (n, width)."""
+    def _without_each(self, inputs: Tensor, blocks: Tensor) -> Iterable[Tensor]:
+        """The network's state without the inputs of each block of the parts, (n, width)."""
         first, owner = self.body.first, self.reading.owner
-        # Each share's part in the first layer is worked out once.
-        places = [mine.nonzero().flatten() for mine in shares[:, owner]]
+        # Each block's part in the first layer is worked out once.
+        places = [mine.nonzero().flatten() for mine in blocks[:, owner]]
         own = torch.stack([inputs.index_select(1, at) @ first.weight.index_select(1, at).T for at in places])
         others = 1 - torch.eye(len(own), dtype=own.dtype, device=own.device)
         return (self.body.beyond_first(h + first.bias) for h in torch.tensordot(others, own, 1))
@@ -247,3 +234,10 @@ class MaskedMixture(ColumnModel):
         hidden = torch.rand(n, self.columns, generator=generator) < share
         hidden[torch.arange(n), torch.randint(self.columns, (n,), generator=generator)] = True
         return hidden.index_select(1, self.column_of_part.cpu())
+
+
+def _ask_anew(model: MaskedMixture, _: Any = None) -> None:
+    """Derives what heads are asked from the contexts, which may just have been loaded."""
+    for contexts in model.modules():
+        if isinstance(contexts, Contexts):
+            contexts.ask(model.heads.every)
