@@ -20,6 +20,7 @@ from unwonted.density import (
     gaussian_mixture_energy,
     mixture_log_density,
     mixture_log_mass,
+    smoothed_mixture_log_density,
     soft_gaussian_mixture,
     wrapped_mixture_log_density,
 )
@@ -112,6 +113,24 @@ def test_log_mass_is_scipys_in_both_types(mixture: _Mixture, distance: float, wi
         _assert_near(mixture_log_mass(lower, upper, *mixture.tensors(dtype)), expected, tolerance)
 
 
+@settings(max_examples=300, deadline=None)
+@given(_mixtures(), _DISTANCE, st.floats(0, 2), st.floats(-3, 3), st.floats(-9, 9))
+def test_smoothed_log_density_is_scipys_in_both_types(
+    mixture: _Mixture, distance: float, least: float, wide: float, most: float
+) -> None:
+    y, deviation, ceiling = _place(mixture, distance), float(_exact(10**wide)), float(_exact(most))
+    least = float(_exact(least + 1e-3))
+    log_scales = _exact(np.log(mixture.scales))
+    scales = np.hypot(least + np.exp(np.minimum(log_scales, ceiling)), deviation)
+    expected = logsumexp(mixture.log_weights + norm.logpdf(y, mixture.means, scales))
+    smoothed = _Mixture(mixture.log_weights, mixture.means, log_scales)
+    for dtype, tolerance in ((_SINGLE, 1e-5), (_DOUBLE, 1e-12)):
+        at, variance, most_ = (torch.tensor(x, dtype=dtype) for x in (y, deviation**2, ceiling))
+        value = smoothed_mixture_log_density(at, variance, *smoothed.tensors(dtype), least, most_)
+        assert value.dtype == dtype
+        _assert_near(value, expected, tolerance)
+
+
 @settings(deadline=None)
 @given(_mixtures(), _DISTANCE)
 def test_log_density_is_zukos(mixture: _Mixture, distance: float) -> None:
@@ -199,6 +218,14 @@ def _batch(dtype: torch.dtype, rows: int = 6, k: int = 3) -> list[Tensor]:
     return [log_weights.log_softmax(-1), 2 * means, (0.5 * log_scales).exp()]
 
 
+def _smoothed(dtype: torch.dtype, rows: int = 6, k: int = 3) -> list[Tensor]:
+    """Log weights, means and log scales, (k, rows), variances and largest log scales, (rows,)."""
+    generator = torch.Generator().manual_seed(4)
+    logits, means, log_scales = torch.randn(3, k, rows, generator=generator, dtype=dtype)
+    deviations, most = torch.randn(2, rows, generator=generator, dtype=dtype)
+    return [logits.log_softmax(0), means, log_scales, deviations.square(), most]
+
+
 _BOUNDS = torch.tensor([[-math.inf, -1.0], [-9.0, 8.0], [-0.5, 0.3], [2.0, 2.5], [-7.0, -4.0], [1.5, math.inf]])
 
 
@@ -210,6 +237,11 @@ def test_gradients_of_mixtures_are_the_numerical_ones() -> None:
     check = torch.autograd.gradcheck
     assert check(mixture_log_density, (y, *parameters))
     assert check(lambda *p: wrapped_mixture_log_density(*p, period=5.0), (y, *parameters))
+    *smoothed, variance, most = _smoothed(_DOUBLE)
+    assert (smoothed[2] > most).any()  # where the scale has no gradient
+    for rows in (6, 1):  # parameters of each value, and of all alike
+        shared = [p[:, :rows].clone().requires_grad_() for p in smoothed]
+        assert check(lambda y, *p: smoothed_mixture_log_density(y, variance, *p, 0.1, most), (y, *shared))
     assert check(lambda *p: mixture_log_mass(lower, upper, *p), parameters)
     assert check(lambda b, *p: mixture_log_mass(*b.unbind(-1), *p), (finite, *parameters))
 
@@ -219,7 +251,11 @@ def test_single_precision_gradients_of_mixtures_are_the_double_ones() -> None:
     for dtype in (_SINGLE, _DOUBLE):
         parameters = [p.to(dtype).requires_grad_() for p in _batch(_SINGLE)]
         mixture_log_mass(*_BOUNDS.to(dtype).unbind(-1), *parameters).sum().backward()
-        found.append(torch.cat([p.grad.double() for p in parameters]))  # type: ignore[union-attr]
+        *smoothed, variance, most = (x.to(dtype) for x in _smoothed(_SINGLE))
+        parameters += [p.requires_grad_() for p in smoothed]
+        y = torch.linspace(-4, 4, 6, dtype=dtype)
+        smoothed_mixture_log_density(y, variance, *smoothed, 0.1, most).sum().backward()
+        found.append(torch.cat([p.grad.double().flatten() for p in parameters]))  # type: ignore[union-attr]
     _assert_near(found[0], found[1].numpy(), 2e-6)
 
 
@@ -246,6 +282,13 @@ def test_values_and_gradients_are_finite_and_fall_outwards_however_extreme(dtype
                 grads = torch.autograd.grad(value.sum(), [y, *parameters], retain_graph=True, allow_unused=True)
                 assert all(torch.isfinite(g).all() for g in grads if g is not None)
             assert (mixture_log_density(y, *parameters).diff() <= 1e-6).all()
+            for log_scale in (math.log(scale), -1000.0, 1000.0):
+                at = [torch.tensor(p, dtype=dtype)[:, None] for p in ([-0.1, -2.4], [0.0, 0.0], [log_scale] * 2)]
+                at = [p.expand(2, len(steps)).clone().requires_grad_() for p in at]
+                value = smoothed_mixture_log_density(y, torch.zeros_like(y), *at, 1e-4, torch.full_like(y, 5.0))
+                assert (value.diff() <= 1e-6).all()
+                assert torch.isfinite(value).all()
+                assert all(torch.isfinite(g).all() for g in torch.autograd.grad(value.sum(), [y, *at]))
             assert (mixture_log_mass(*to_the_end, *parameters).diff() <= 1e-6).all()
 
 

@@ -90,9 +90,8 @@ class Asked(nn.Module):
     def every(cls, parts: Sequence[Part], exact: bool) -> "Asked":
         """All parts; see `DensityHeads` for `exact`."""
         kinds = tuple(map(_kind, parts))
-        # A value that stands for no bin has one of width 0: unless masses are exact, one law serves both.
-        if not exact and "mass" in kinds:
-            kinds = tuple("mass" if kind == "density" else kind for kind in kinds)
+        if not exact:  # a value that stands for no bin has one of width 0: one law serves both
+            kinds = tuple("density" if kind == "mass" else kind for kind in kinds)
         sizes = torch.tensor([part.outcomes for part in parts])
         valued = torch.tensor([kind != "category" for kind in kinds])
         circles = torch.tensor([kind == "circle" for kind in kinds])

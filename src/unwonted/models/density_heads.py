@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unwonted.density import mixture_log_density, mixture_log_mass, wrapped_mixture_log_density
+from unwonted.density import mixture_log_mass, smoothed_mixture_log_density, wrapped_mixture_log_density
 from unwonted.encode import Encoded
 from unwonted.models.asked import LEAST_SCALE, Asked
 from unwonted.nets import bounded
@@ -18,6 +18,9 @@ __all__ = ["DensityHeads"]
 LARGEST_LOGIT = 30.0
 LEAST_WIDTH = 1e-30  # of a bin, whose logarithm is taken
 WIDEST_VARIANCE = 1e6  # of a bin
+
+Mixture = tuple[Tensor, Tensor, Tensor]
+"""Log weights, means and scales, each (n, valued, K)."""
 
 
 class DensityHeads(nn.Module):
@@ -90,52 +93,59 @@ class DensityHeads(nn.Module):
         logits = head(h) if asked.whole else functional.linear(h, head.weight[asked.rows], head.bias[asked.rows])
         return bounded(logits, LARGEST_LOGIT)
 
-    def mixtures(self, h: Tensor, asked: Asked) -> tuple[Tensor, Tensor, Tensor]:
-        """Log weights, means and scales of the mixtures of those asked parts that have values, each (n, valued, K)."""
+    def mixtures(self, h: Tensor, asked: Asked) -> Mixture:
+        """Of those asked parts that have values."""
+        return _bound(self._free(h, asked), asked.ceilings)
+
+    def _free(self, h: Tensor, asked: Asked) -> Tensor:
+        """What bounds make the mixtures of: logits, means and log scales, (3, K, n, valued)."""
         head, shape = self.mixture_head, (-1, 3 * self.components)
         if asked.whole:
-            raw = head(h)
+            found: Tensor = head(h)
         else:
             weight = head.weight.view(*shape, h.shape[1])[asked.slots].flatten(0, 1)
-            raw = functional.linear(h, weight, head.bias.view(shape)[asked.slots].flatten())
-        # In memory the components come first: sums over a few neighbours are many times slower than sums of rows.
-        by_component = raw.unflatten(1, (-1, 3, self.components)).permute(2, 3, 0, 1).contiguous()
-        log_weights, means, log_scales = by_component
-        scales = LEAST_SCALE + log_scales.clamp(max=asked.ceilings).exp()
-        return log_weights.log_softmax(0).permute(1, 2, 0), means.permute(1, 2, 0), scales.permute(1, 2, 0)
+            found = functional.linear(h, weight, head.bias.view(shape)[asked.slots].flatten())
+        return found.view(len(found), -1, 3, self.components).permute(2, 3, 0, 1).contiguous()
 
     def _log_values(self, h: Tensor, batch: Encoded, asked: Asked) -> Tensor:
         """Log density or mass of the asked parts' values under their mixtures, (n, valued)."""
-        mixtures = self.mixtures(h, asked)
-        values, widths = asked.values(batch.values), asked.values(batch.widths)
-        laws = {"density": _log_density, "mass": _log_mass if self.exact else _log_smoothed, "circle": _log_on_circle}
+        values, widths, free = asked.values(batch.values), asked.values(batch.widths), self._free(h, asked)
         if len(asked.laws) == 1:
-            return laws[next(iter(asked.laws))](values, widths, *mixtures)
+            return LAWS[next(iter(asked.laws))](values, widths, free, asked.ceilings)
         by_law = [
-            laws[law](values[:, here], widths[:, here], *(x[:, here] for x in mixtures))
+            LAWS[law](values[:, here], widths[:, here], free[..., here], asked.ceilings[here])
             for law, here in asked.laws.items()
         ]
         return torch.cat(by_law, 1).index_select(1, asked.order)
+
+
+def _bound(free: Tensor, ceilings: Tensor) -> Mixture:
+    """Mixtures by any numbers, (3, K, n, valued), whose log scales count no more than the ceilings."""
+    logits, means, log_scales = free
+    scales = LEAST_SCALE + log_scales.clamp(max=ceilings).exp()
+    return logits.log_softmax(0).permute(1, 2, 0), means.permute(1, 2, 0), scales.permute(1, 2, 0)
 
 
 def _log_widths(widths: Tensor) -> Tensor:
     return widths.clamp(min=LEAST_WIDTH).log()
 
 
-def _log_density(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
-    return mixture_log_density(y, log_weights, means, scales)
+def _log_density(y: Tensor, width: Tensor, free: Tensor, ceilings: Tensor) -> Tensor:
+    variance = (width.square() / 12).clamp(max=WIDEST_VARIANCE)
+    logits, means, log_scales = free
+    return smoothed_mixture_log_density(y, variance, logits.log_softmax(0), means, log_scales, LEAST_SCALE, ceilings)
 
 
-def _log_smoothed(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
-    variance = (width.square() / 12).clamp(max=WIDEST_VARIANCE).unsqueeze(-1)
-    return mixture_log_density(y, log_weights, means, (scales.square() + variance).sqrt())
-
-
-def _log_mass(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+def _log_mass(y: Tensor, width: Tensor, free: Tensor, ceilings: Tensor) -> Tensor:
     # Bins around 0 keep their digits however far out the value is.
+    log_weights, means, scales = _bound(free, ceilings)
     return mixture_log_mass(-width / 2, width / 2, log_weights, means - y.unsqueeze(-1), scales)
 
 
-def _log_on_circle(y: Tensor, width: Tensor, log_weights: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+def _log_on_circle(y: Tensor, width: Tensor, free: Tensor, ceilings: Tensor) -> Tensor:
     period = 2 * math.pi
+    log_weights, means, scales = _bound(free, ceilings)
     return wrapped_mixture_log_density(y, log_weights, means.remainder(period), scales, period)
+
+
+LAWS = {"density": _log_density, "mass": _log_mass, "circle": _log_on_circle}
