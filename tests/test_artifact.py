@@ -306,3 +306,13 @@ def test_an_unfitted_or_unregistered_detector_cannot_be_saved(tmp_path: Path) ->
 def test_explanations_can_be_written_as_json(fitted: DMDN) -> None:
     written = msgspec.json.encode(fitted.explain(behaviour(3, seed=1)))
     assert len(json.loads(written)) == 3
+
+
+def test_numbers_at_both_ends_of_all_are_saved_as_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pa.table({"a": rng.choice([-1.7e308, 1.7e308], 200), "b": rng.normal(size=200)})
+    detector = DMDN(random_state=0).untrained().fit(table)
+    detector.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors").anomaly_score(table)
+    assert np.isfinite(again).all()
+    assert np.array_equal(again, detector.anomaly_score(table))

@@ -103,6 +103,15 @@ def test_quotes_may_hold_anything_and_inches_are_no_quotes():
     assert table["b"].to_pylist() == ['x\ny, "z"', '5" disk']
 
 
+def test_two_stray_quotes_swallow_no_lines():
+    lines = [f"user{i},{i}" for i in range(40)]
+    lines[9], lines[30] = '"' + lines[9], '"' + lines[30]
+    with pytest.raises(DataError, match=r"log\.csv, line 11: a quote is opened that holds this line and more"):
+        read_csv("\n".join(["user,n", *lines]).encode(), "log.csv")
+    with pytest.raises(DataError, match="not one character of ASCII"):
+        read_csv(b"a,b\n1,2\n", "log.csv", delimiter="¦")
+
+
 def test_empty_is_missing_and_words_for_missing_stay_in_text():
     table, _ = read_csv(b'n,s\nNA,NA\n1,""\n,x\n', "log.csv")
     assert table.to_pydict() == {"n": [None, 1, None], "s": ["NA", None, "x"]}

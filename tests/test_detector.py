@@ -1,6 +1,7 @@
 """The estimator around a model: what it takes, refuses and promises; the alert rate over a thousand fits."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -340,3 +341,17 @@ def test_what_is_not_fitted_says_so() -> None:
     for method in ("anomaly_score", "predict", "p_value", "explain"):
         with pytest.raises(NotFittedError):
             getattr(DMDN(), method)(np.zeros((3, 2)))
+
+
+def test_scoring_at_once_leaves_torch_as_many_threads_as_before() -> None:
+    tiny, records, before = Tiny(random_state=0).fit(behaviour(300)), behaviour(2000, seed=1), torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            scores = list(pool.map(tiny.anomaly_score, [records] * 8))
+        with ThreadPoolExecutor(1) as pool:  # a thread that is new asks the whole program
+            assert pool.submit(torch.get_num_threads).result() == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert all(np.array_equal(score, scores[0]) for score in scores)

@@ -67,6 +67,16 @@ def test_held_out_records_are_kept_and_measured_by_the_others(tmp_path) -> None:
     assert load(tmp_path / "model").anomaly_score(new).tolist() == detector.anomaly_score(new).tolist()
 
 
+@pytest.mark.parametrize(("rows", "memory"), [(900, 16_384), (900, 500), (200, 16_384)])
+def test_alerts_keep_to_their_rate_where_many_records_are_alike(rows: int, memory: int) -> None:
+    rng, rate, shares = np.random.default_rng(0), 0.1, []
+    for draw in range(20):
+        sample = rng.integers(0, 8, (rows + 500, 3)).astype(float)
+        detector = DensityEnsemble(memory=memory, exemplars=0, random_state=draw).untrained().fit(sample[:rows])
+        shares.append(float((detector.p_value(sample[rows:]) <= rate).mean()))
+    assert np.mean(shares) <= rate + 3 * np.std(shares) / np.sqrt(len(shares))
+
+
 def test_training_teaches_its_network_what_belongs_together() -> None:
     rng = np.random.default_rng(0)
     columns = {f"noise{i}": rng.normal(size=1200) for i in range(12)}

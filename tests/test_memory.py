@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import torch
 from torch import Generator
 
@@ -73,6 +74,21 @@ def test_each_column_has_its_share() -> None:
     assert shares[0].sum() < 0.5
     assert shares[1:].argmax(1).tolist() == [0, 1, 2]
     assert (shares[1:].max(1) > 0.8 * shares[1:].sum(1)).all()
+
+
+def test_what_calibrates_is_as_far_from_the_kept_as_what_is_new() -> None:
+    rng = np.random.default_rng(0)
+    kept, new = (pa.table({name: rng.integers(0, 16, n) for name in "ab"}) for n in (400, 2000))
+    there = Remembered(kept, 400)
+    calibrating, meeting = (
+        there.memory(there.points(there.encoded(kept)), there.points, kept=kept_ones).sum(1)
+        for kept_ones in (True, False)
+    )
+    assert calibrating.mean() > 1.2 * meeting.mean()  # which one more record like it was as near to as itself
+    assert calibrating.mean().item() == pytest.approx(there.shares(new).sum(1).mean().item(), rel=0.1)
+    alone = Remembered(pa.table({"a": rng.normal(size=50)}), 50)
+    points = alone.points.kept
+    assert torch.equal(alone.memory(points, alone.points, kept=True), alone.memory(points, alone.points))
 
 
 def test_a_kept_record_is_measured_by_the_others() -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -86,6 +87,25 @@ def test_outputs_that_cannot_be_are_refused(tmp_path):
             with pytest.raises(DataError, match=words):
                 write(path)
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_is_read_is_not_written_over(tmp_path):
+    data, link = tmp_path / "in.csv", tmp_path / "link.csv"
+    data.write_text("a\n1\n")
+    link.symlink_to(data)
+    for inputs in ([data], [None, tmp_path / "none", link], [str(data)]):
+        with pytest.raises(DataError, match=r"in\.csv: is read here, and would be replaced"):
+            check_output(data, inputs)
+    check_output(data, [None, tmp_path / "other.csv"])
+    assert data.read_text() == "a\n1\n"
+
+
+def test_where_nothing_can_be_written_is_said_before_anything_is_done(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    for path in ([tmp_path / "a"] if os.name == "posix" else []) + [Path("/proc/a.csv")] * os.path.isdir("/proc"):
+        with pytest.raises(DataError, match=r"nothing can be written there .*give another path"):
+            check_output(path)
 
 
 def test_a_full_disk_is_one_line():

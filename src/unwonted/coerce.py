@@ -33,7 +33,8 @@ _DAY = (
     rf"|{_LEAP_YEAR}-02-29)"
 )
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?"
-_ZONE = r"(Z|[+-]([01]\d|2[0-3]):?[0-5]\d)"
+_HOUR = rf"({_CLOCK}|[01]\d|2[0-3])"
+_ZONE = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)"
 
 _TRUE = pa.array(["true", "yes", "t", "y", "on", "1"])
 _FALSE = pa.array(["false", "no", "f", "n", "off", "0"])
@@ -181,8 +182,8 @@ def _parse_dates(text: pa.Array) -> pa.Array:
     text = pc.utf8_trim_whitespace(text)
     text = pc.replace_substring_regex(text, r"(:\d\d)[.,](\d{1,6})\d*", r"\1.\2")
     text = pc.replace_substring_regex(text, rf"^({_CLOCK})$", r"1970-01-01 \1")
-    naive = pc.match_substring_regex(text, rf"^{_DAY}([ T]{_CLOCK})?$")
-    zoned = pc.match_substring_regex(text, rf"^{_DAY}[ T]{_CLOCK}{_ZONE}$")
+    naive = pc.match_substring_regex(text, rf"^{_DAY}([ T]{_HOUR})?$")
+    zoned = pc.match_substring_regex(text, rf"^{_DAY}[ T]{_HOUR}{_ZONE}$")
     local = _null_where(pc.invert(naive), text).cast(pa.timestamp("us"))
     world = _null_where(pc.invert(zoned), text).cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
     return _on_calendar(pc.coalesce(local, world, _epoch(_parse_numbers(text))))

@@ -76,14 +76,15 @@ def read_csv(
     [{'user': 'ann', 'bytes': 12}]
     """
     separator = _sniff(data) if delimiter is None else _SPOKEN.get(delimiter.lower(), delimiter)
-    if len(separator) != 1 or separator in '"\r\n':
-        raise DataError(f"delimiter {delimiter!r} is not one character; give one such as ',' or ';' or 'tab'")
+    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+        raise DataError(f"delimiter {delimiter!r} is not one character of ASCII; give one such as ',' or ';' or 'tab'")
     _check_quotes(data, separator, where)
     header, notices = _header(data, separator, where)
     kinds = {name: pa.string() for name in text}
     table = _parse(data, separator, header, kinds, where)
     if not table.num_rows:
         raise DataError(f"{where}: has a header line but no rows")
+    _check_swallowed(data, separator, table.num_rows, where)
     codes = _misread_columns(data, separator, header, table, where)
     if codes:
         table = _parse(data, separator, header, kinds | {name: pa.string() for name in codes}, where)
@@ -105,9 +106,10 @@ def _wide_encoding(data: bytes) -> str | None:
     return None
 
 
-def _records(data: bytes, separator: str) -> Iterator[tuple[int, int, list[str]]]:
+def _records(data: bytes, separator: str, strict: bool = False) -> Iterator[tuple[int, int, list[str]]]:
     """First line, last line and fields of each record that has any; slow: for samples and diagnoses."""
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8", "replace", newline=""), delimiter=separator)
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8", "replace", newline="")
+    reader = csv.reader(text, delimiter=separator, strict=strict)
     last = 0
     for record in reader:
         first, last = last + 1, reader.line_num
@@ -210,6 +212,25 @@ def _check_quotes(data: bytes, separator: str, where: str) -> None:
         raise DataError(f"{where}: cannot be read as CSV after line {last} ({error}); mend the file") from error
     if last > first:
         raise DataError(f"{where}, line {first}: a quote is opened and never closed; close or double it")
+
+
+def _check_swallowed(data: bytes, separator: str, rows: int, where: str) -> None:
+    """Two stray quotes would make one field of all lines between them: what follows the second tells them from a pair.
+
+    Raises:
+        DataError: naming the line with the first.
+    """
+    if b'"' not in data or rows + 1 >= sum(bool(line.strip()) for line in data.splitlines()):
+        return
+    last = 0
+    try:
+        for _, last, _ in _records(data, separator, strict=True):  # noqa: B007
+            pass
+    except csv.Error as error:
+        raise DataError(
+            f"{where}, line {last + 1}: a quote is opened that holds this line and more, and text follows where it is "
+            "closed; double or remove the quote"
+        ) from error
 
 
 def _misread_columns(data: bytes, separator: str, header: list[str], table: pa.Table, where: str) -> list[str]:

@@ -64,7 +64,7 @@ class Fitting:
         judged = self._evidence(self.model, self.encoder, split.validation)
         self._settle(judged, split.validation)
         normal = self._normal(split.calibration)
-        self.calibration = self._scores(self._evidence(self.model, self.encoder, normal))
+        self.calibration = self._scores(self._calibrating(self.model, self.encoder, normal))
         self.counts = {
             "train": len(split.train),
             "validation": len(split.validation),
@@ -77,18 +77,19 @@ class Fitting:
         """Each fold scored by a model that saw neither it nor, but for stopping, the fold after it."""
         self.trainings += FOLDS
         parts = folds(self.records, FOLDS, self.rng, self._strata())
-        held_out, best = [], []
+        held_out, calibrating, best = [], [], []
         for i in range(len(parts)):
             after = (i + 1) % len(parts)
             rest = np.concatenate([part for j, part in enumerate(parts) if j not in (i, after)])
             encoder, model, history = self._trained(rest, parts[after])
             held_out.append(self._evidence(model, encoder, parts[i]))
+            calibrating.append(self._calibrating(model, encoder, parts[i]))
             best.append(history.best_step)
         steps = int(np.median(best))
         self.history = self._learn_all(lambda plan: plan.cut_to(steps))
         evidence, rows = np.concatenate(held_out), np.concatenate(parts)
         self._settle(evidence, rows)
-        self.calibration = self._scores(evidence[np.isin(rows, self._normal(rows))])
+        self.calibration = self._scores(np.concatenate(calibrating)[np.isin(rows, self._normal(rows))])
         self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(self.calibration)}
         self.notices.append(
             f"with {len(self.calibration)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
@@ -166,6 +167,16 @@ class Fitting:
 
     def _evidence(self, model: Model[Any], encoder: Any, rows: NDArray[np.int64]) -> Floats:
         return in_padded_chunks(model.evidence, encoder.transform(self.records.take(rows)), self.device)
+
+    def _calibrating(self, model: Model[Any], encoder: Any, rows: NDArray[np.int64]) -> Floats:
+        """Evidence as new records like these would have it: those that the model keeps do not meet themselves."""
+        kept = np.isin(rows, model.kept())
+        met, unmet = rows[kept], rows[~kept]
+        found = [self._evidence(model, encoder, unmet)] if len(unmet) else []
+        if len(met):
+            batch = encoder.transform(self.records.take(met))
+            found.insert(0, in_padded_chunks(model.evidence_of_kept, batch, self.device))
+        return np.concatenate(found)[np.argsort(np.argsort(~kept, kind="stable"), kind="stable")]
 
     def _settle(self, evidence: Floats, rows: NDArray[np.int64]) -> None:
         self.model.settle(evidence, None if self.labels is None else self.labels.codes[rows])

@@ -8,7 +8,8 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,28 +93,44 @@ def atomic_write(path: str | Path, data: bytes | memoryview) -> None:
         ) from error
 
 
-def check_output(path: str | Path) -> None:
+def check_output(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> None:
     """Refuses a path that cannot become a file, before any long work is done for it.
 
+    Args:
+        path: what is to be written.
+        inputs: files that are read for it and must not be replaced by it.
+
     Raises:
-        DataError: if its folder does not exist, is no folder, or the path itself is a folder.
+        DataError: if its folder does not exist, is no folder or cannot be written to, if the path itself is a folder,
+            or if it is one of the inputs.
     """
     path = Path(path)
+    for read in inputs:
+        if read is not None and path.is_file() and os.path.exists(read) and path.samefile(read):
+            raise DataError(f"{path}: is read here, and would be replaced; give another path to write to")
     if path.is_dir():
         raise DataError(f"{path}: is a folder; give the name of a file in it")
     if not path.parent.exists():
         raise DataError(f"{path}: the folder {path.parent} does not exist; create it first")
     if not path.parent.is_dir():
         raise DataError(f"{path}: {path.parent} is a file, not a folder; give another path")
+    if _is_device(path):
+        return
+    try:
+        with tempfile.TemporaryFile(dir=path.resolve().parent):
+            pass
+    except (OSError, RuntimeError) as error:  # a circle of links is a RuntimeError
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: nothing can be written there ({reason}); give another path") from error
 
 
-def check_table_output(path: str | Path) -> None:
+def check_table_output(path: str | Path, inputs: Iterable[str | Path | None] = ()) -> None:
     """Refuses a path that a table cannot be written to, its ending included, before any long work is done.
 
     Raises:
         DataError: as `check_output`, and if the ending is unknown.
     """
-    check_output(path)
+    check_output(path, inputs)
     _formats(Path(path))
 
 

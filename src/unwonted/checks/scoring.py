@@ -36,6 +36,7 @@ def check_column_order(subject: Subject) -> None:
 def check_batch_invariance(subject: Subject) -> None:
     """A record's score depends on nothing but the record: not on its company, nor on its place in it."""
     whole = subject.fitted.anomaly_score(subject.new)
+    assert subject.fitted.anomaly_score(subject.new.slice(0, 0)).shape == (0,), "no record has a score"
     n = subject.new.num_rows
     order = np.random.default_rng(0).permutation(n)
     shuffled = np.empty(n)

@@ -73,7 +73,7 @@ def fit(
 ) -> None:
     """Learn from normal records, or from labelled ones, and write a model file."""
     terminal = Terminal(quiet, as_json)
-    check_output(output)
+    check_output(output, [schema, *files])
     own = {"target": target or None, "memory": memory, "criterion": criterion}
     options: dict[str, Any] = {flag: value for flag, value in own.items() if value is not None}
     if supervised:

@@ -45,7 +45,7 @@ def report(
     from unwonted.report import build_report
 
     terminal = Terminal(quiet, as_json)
-    check_output(output)
+    check_output(output, [model, *files])
     check_pair(label, normal or [], needed=categories is not None)
     above_zero("--top", top)
     detector = loaded(model, alert_rate)

@@ -37,7 +37,8 @@ def score(
     if output is None:
         top, explain = top or 10, explain or 3
     else:
-        check_table_output(output)
+        # All records, scored, may take the place of the same records without scores.
+        check_table_output(output, [model] if top is None else [model, *files])
     explain = explain or 0
     detector = loaded(model, alert_rate)
     table = read_table(files, delimiter=delimiter, text=detector.schema_.text)

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -48,6 +49,14 @@ class Model(nn.Module, ABC, Generic[B]):
     def remember(self, records: B, generator: Generator) -> None:
         """Keeps, after training, what the model needs of the training records themselves."""
         return
+
+    def kept(self) -> NDArray[np.intp]:
+        """Positions, of those, of records that it would meet again, were it asked about them."""
+        return np.zeros(0, dtype=np.intp)
+
+    def evidence_of_kept(self, batch: B) -> Tensor:
+        """Of records that are kept the evidence that new ones like them would have, to calibrate by."""
+        return self.evidence(batch)
 
     def settle(self, evidence: Floats, labels: NDArray[np.int64] | None = None) -> None:
         """Fixes, after training, what the score needs to know of the evidence on held-out records, and of labels."""
@@ -186,11 +195,38 @@ def in_padded_chunks(evidence: Callable[[B], Tensor], records: B, device: torch.
     def found_in(chunk: B) -> Tensor:
         return evidence(chunk.padded(-(-len(chunk) // GRAIN) * GRAIN).to(device))[: len(chunk)].cpu()
 
-    threads = torch.get_num_threads()
     chunks = list(records.chunks(CHUNK)) or [records]
-    try:
-        with ThreadPoolExecutor(min(threads, len(chunks)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            found = torch.cat(list(pool.map(found_in, chunks))).double()
-    finally:
-        torch.set_num_threads(threads)
+    with (
+        _ON_ONE_CORE as threads,
+        ThreadPoolExecutor(min(threads, len(chunks)), initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        found = torch.cat(list(pool.map(found_in, chunks))).double()
     return found.nan_to_num(nan=FARTHEST, posinf=FARTHEST).numpy()
+
+
+class _OnOneCore:
+    """While any thread of the program scores, all threads that do compute on one core; then it is as it was before.
+
+    How many torch uses is set for new threads all over the program, so that of calls at once the first one finds what
+    the last one has to leave.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.running, self.threads = Lock(), 0, 1
+
+    def __enter__(self) -> int:
+        """How many threads there are to share the work out to."""
+        with self.lock:
+            if not self.running:
+                self.threads = torch.get_num_threads()
+            self.running += 1
+            return self.threads
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.running -= 1
+            if not self.running:
+                torch.set_num_threads(self.threads)
+
+
+_ON_ONE_CORE = _OnOneCore()

@@ -105,7 +105,8 @@ class DensityHeads(nn.Module):
         else:
             weight = head.weight.view(*shape, h.shape[1])[asked.slots].flatten(0, 1)
             found = functional.linear(h, weight, head.bias.view(shape)[asked.slots].flatten())
-        return found.view(len(found), -1, 3, self.components).permute(2, 3, 0, 1).contiguous()
+        valued = found.shape[1] // (3 * self.components)
+        return found.view(len(found), valued, 3, self.components).permute(2, 3, 0, 1).contiguous()
 
     def _log_values(self, h: Tensor, batch: Encoded, asked: Asked) -> Tensor:
         """Log density or mass of the asked parts' values under their mixtures, (n, valued)."""

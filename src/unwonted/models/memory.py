@@ -54,32 +54,39 @@ class Memory(nn.Module):
         filling[-1] = math.inf
         self.keys = torch.cat([keys, filling], 1)
 
-    def forward(self, asked: Tensor, points: Points) -> Tensor:
-        """Each column's share in the mean distance to the nearest kept records, (n, columns)."""
-        nearest = self._candidates(asked)
+    def forward(self, asked: Tensor, points: Points, kept: bool = False) -> Tensor:
+        """Each column's share in the mean distance to the nearest kept records, (n, columns).
+
+        Of records that are kept themselves it says, if asked with `kept`, what it would of new ones like them: the
+        record is left out, and then, as of all that are asked about, one at no distance.
+        """
+        nearest = self._candidates(asked, 1 + kept)
         squares = (asked[:, None] - points.kept[nearest]).square() @ points.owner
         distances = squares.sum(-1).sqrt()
-        others = _others(distances)
+        others = _others(distances, 1 + kept)
         shares = squares / distances.clamp(min=LEAST_DISTANCE)[..., None] * others[..., None]
         return shares.sum(1) / others.sum(1, keepdim=True).clamp(min=1)
 
     def nearest(self, asked: Tensor, points: Points) -> list[Tensor]:
         """Positions of the K nearest kept records of each, but for the record itself, nearest first."""
-        found = self._candidates(asked)
-        others = _others((asked[:, None] - points.kept[found]).square().sum(-1).sqrt())
+        found = self._candidates(asked, 1)
+        others = _others((asked[:, None] - points.kept[found]).square().sum(-1).sqrt(), 1)
         return [positions[mine] for positions, mine in zip(found, others, strict=True)]
 
-    def _candidates(self, asked: Tensor) -> Tensor:
-        """Positions of the K + 1 nearest kept records, (n, K + 1) or fewer."""
+    def _candidates(self, asked: Tensor, same: int) -> Tensor:
+        """Positions of the nearest kept records, K and as many as may be left out, (n, K + same) or fewer."""
         with_one = torch.cat([asked[:, self.telling], asked.new_ones(len(asked), 1)], 1)
-        most = min(NEIGHBOURS + 1, self.size)
+        most = min(NEIGHBOURS + same, self.size)
         return torch.cat([_smallest(rows @ self.keys, most) for rows in torch.split(with_one, ROWS)])
 
 
-def _others(distances: Tensor) -> Tensor:
-    """Which K of the nearest count, bool (n, K + 1): not one that is at no distance."""
-    itself = functional.one_hot(distances.argmin(1), distances.shape[1]).bool() & (distances < SAME)
-    return (~itself) & ((~itself).cumsum(1) <= NEIGHBOURS)
+def _others(distances: Tensor, same: int) -> Tensor:
+    """Which K of the nearest count, bool (n, K + same): not so many as are at no distance, at most `same`."""
+    left_out = torch.zeros_like(distances, dtype=torch.bool)
+    for _ in range(same):
+        closest = distances.masked_fill(left_out, math.inf).argmin(1)
+        left_out |= functional.one_hot(closest, distances.shape[1]).bool() & (distances < SAME)
+    return (~left_out) & ((~left_out).cumsum(1) <= NEIGHBOURS)
 
 
 def _smallest(distances: Tensor, k: int) -> Tensor:

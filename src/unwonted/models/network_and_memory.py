@@ -59,10 +59,16 @@ class NetworkAndMemory(ColumnModel):
 
     def evidence(self, batch: Encoded) -> Tensor:
         """Shape (n, columns, views + 1): those of the network, and the distance of the nearest records."""
+        return self._evidence(batch, kept=False)
+
+    def evidence_of_kept(self, batch: Encoded) -> Tensor:
+        return self._evidence(batch, kept=True)
+
+    def _evidence(self, batch: Encoded, kept: bool) -> Tensor:
         found = self.network.evidence(batch)
         if self.memory is None:
             return found
-        return torch.cat([found, self.memory(self.points(batch), self.points).unsqueeze(2)], 2)
+        return torch.cat([found, self.memory(self.points(batch), self.points, kept).unsqueeze(2)], 2)
 
     def views(self, evidence: Floats) -> NDArray[np.intp]:
         return self.network.views(self._of_network(evidence))
@@ -71,6 +77,9 @@ class NetworkAndMemory(ColumnModel):
         self.points.remember(records, generator)
         self.architecture["memory"] = len(self.points.codes)
         self.place()
+
+    def kept(self) -> NDArray[np.intp]:
+        return self.points.drawn if self.memory is not None else super().kept()
 
     def place(self) -> None:
         """Works out what follows from the kept records, once they are there."""

@@ -3,7 +3,9 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
@@ -28,6 +30,7 @@ class Points(nn.Module):
         weights: Of each category.
         codes, read: Of the kept records: outcomes, and numbers and circles.
         read_of: Where in `read` a part with values is, by its position: one place, of circles two.
+        drawn: Their positions among the records that they were drawn from.
         kept: Where the kept records lie, shape (size, dimensions); it follows from the rest.
         owner: Column of each dimension, one-hot, shape (dimensions, columns).
 
@@ -52,6 +55,7 @@ class Points(nn.Module):
     def __init__(self, encoder: Encoder, most: int) -> None:
         super().__init__()
         self.most = most
+        self.drawn: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
         parts = encoder.parts
         valued, plain, numbers, circles, at = list[int](), list[int](), list[int](), list[int](), 0
         for i, part in enumerate(parts):
@@ -101,6 +105,7 @@ class Points(nn.Module):
         drawn = torch.randperm(len(records), generator=generator)[: self.most].sort().values
         kept = records[drawn.to(records.codes.device)]
         self.codes, self.read = kept.codes.to(self.codes.dtype), self._read(kept)
+        self.drawn = drawn.numpy()
 
     def place(self) -> None:
         """Works out where the kept records lie, once they and the weights are there."""

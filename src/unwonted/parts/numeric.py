@@ -96,7 +96,9 @@ class NumericPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="
         atoms = numbers[_stand_out(t, sizes)] if len(numbers) else numbers
         resolution = 0.0
         if len(numbers) > 1 and (len(atoms) or len(numbers) < DISTINCT_SHARE * sizes.sum()):
-            resolution = max(float(np.percentile(np.diff(numbers), 1)), FINEST * scale)
+            # Halved, for the difference of two numbers may be no number, as may a number and too wide a bin together.
+            half = float(np.percentile(np.diff(numbers / 2), 1))
+            resolution = max(min(2 * half, FINEST * INFINITE), FINEST * scale)
         return msgspec.structs.replace(
             raw,
             mean=mean,
