@@ -319,6 +319,11 @@ def test_training_hides_half_of_the_columns_or_all(whole: DMDN) -> None:
     assert share.mean() == pytest.approx(0.125 + 0.875 * (one + (1 - one) / 2), abs=0.02)
 
 
+def test_a_target_is_named_once() -> None:
+    with pytest.raises(DataError, match=r"names a column twice; name each once"):
+        DMDN(["bytes_out", "bytes_out"], max_time=1e-6).fit(behaviour(60))
+
+
 @pytest.mark.parametrize("targets", [(None, None), (["bytes_out", "duration"], ["duration", "bytes_out"])])
 def test_what_is_loaded_is_asked_in_its_own_contexts(targets: tuple[list[str] | None, list[str] | None]) -> None:
     pair = [DMDN(target, random_state=seed) for seed, target in enumerate(targets)]

@@ -44,6 +44,9 @@ def test_images_and_sequences_come_back_as_they_were(tmp_path: Path) -> None:
         ({"X": np.zeros(3)}, "1 axis"),
         ({"X": np.zeros((2, 2, 2, 2, 2))}, "5 axes"),
         ({"X": np.array([None, {}])}, "Python objects"),
+        ({"X": np.ones((3, 2)) * 1j}, "array 'X' holds complex numbers; save each part"),
+        ({"X": np.zeros((2, 2)), "y": np.zeros(2, [("a", "f8"), ("b", "i4")])}, "array 'y' holds records of several"),
+        ({"X": np.zeros((2, 2)), "x1": np.zeros(2)}, "array 'x1' is named like a column of X"),
         ({"X": np.zeros((2, 3, 1)), "lengths": np.array([3, 0])}, "sequence 2 has the length 0"),
     ],
 )
@@ -52,6 +55,24 @@ def test_what_is_wrong_is_said_with_the_file(arrays: dict[str, np.ndarray], says
     with pytest.raises(DataError, match=says) as raised:
         read_table(path)
     assert str(raised.value).startswith(str(path))
+
+
+def test_numbers_and_texts_are_read_however_they_are_stored(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(4, 2))
+    y = np.array(["a", "ü", "b", "a"])
+    wanted = read_table(saved(tmp_path, X=X, y=y))
+    for stored in (X.astype(">f8"), X.astype(np.longdouble)):
+        found = read_table(saved(tmp_path, X=stored, y=np.char.encode(y, "utf-8")))
+        assert found.equals(wanted)
+    images = np.zeros((3, 4, 5), ">f4")
+    assert as_arrays(read_table(saved(tmp_path, X=images))) is not None
+
+
+def test_one_array_by_itself_has_no_name(tmp_path: Path) -> None:
+    with (tmp_path / "one.npz").open("wb") as file:
+        np.save(file, np.zeros((3, 2)))
+    with pytest.raises(DataError, match=r"one array without a name; write it again with numpy\.savez"):
+        read_table(tmp_path / "one.npz")
 
 
 def test_a_damaged_file(tmp_path: Path) -> None:

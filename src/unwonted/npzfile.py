@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,8 @@ def read_npz(data: bytes, name: str) -> tuple[pa.Table, tuple[str, ...]]:
         each other array with one value a record. And notices of what was left out.
 
     Raises:
-        DataError: if the file is damaged, has no X, or an X of another rank.
+        DataError: if the file is damaged, has no X, an X of another rank, arrays of what is no value of a table, or
+            beside a two-dimensional X one that is named like a column of it.
     """
     arrays = _loaded(data, name)
     if "X" not in arrays:
@@ -39,7 +41,10 @@ def read_npz(data: bytes, name: str) -> tuple[pa.Table, tuple[str, ...]]:
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
     beside = {key: array for key, array in arrays.items() if array.shape == (len(X),)}
-    columns |= {key: pa.array(array.tolist()) for key, array in beside.items() if key not in columns}
+    twice = [key for key in beside if key in columns]
+    if twice:
+        raise DataError(f"{name}: array {twice[0]!r} is named like a column of X; give it another name")
+    columns |= {key: pa.array(array.tolist()) for key, array in beside.items()}
     left_out = [key for key in arrays if key not in beside]
     notices = [f"{name}: array {key!r} has not one value a record and is left out" for key in left_out]
     if X.ndim > 2 and beside:
@@ -49,12 +54,28 @@ def read_npz(data: bytes, name: str) -> tuple[pa.Table, tuple[str, ...]]:
 
 def _loaded(data: bytes, name: str) -> dict[str, np.ndarray]:
     try:
-        with np.load(io.BytesIO(data)) as file:
-            return {key: file[key] for key in file.files}
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        file = np.load(io.BytesIO(data))
+        arrays = None if isinstance(file, np.ndarray) else {key: file[key] for key in file.files}
+    except (OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{name}: is damaged or no .npz file ({error}); write it again with numpy.savez") from error
     except ValueError as error:
         raise DataError(f"{name}: holds Python objects or is damaged ({error}); save plain arrays") from error
+    if arrays is None:
+        raise DataError(f"{name}: holds one array without a name; write it again with numpy.savez(path, X=...)")
+    return {key: _plain(array, key, name) for key, array in arrays.items()}
+
+
+def _plain(array: np.ndarray, key: str, name: str) -> np.ndarray:
+    """The same values as this machine writes them, numbers of at most 64 bits, and bytes as text."""
+    kind = array.dtype.kind
+    if kind in "cV":
+        what = "complex numbers" if kind == "c" else "records of several fields"
+        raise DataError(f"{name}: array {key!r} holds {what}; save each part as an array of its own")
+    if kind == "S":
+        return np.char.decode(array, "utf-8", "backslashreplace")
+    if array.dtype == np.longdouble:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _records(X: np.ndarray, lengths: np.ndarray | None) -> Arrays:

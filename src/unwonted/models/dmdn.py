@@ -148,6 +148,8 @@ class DMDN(Detector):
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> MaskedMixture:
         check_choice("pooling", self.pooling, ("views", "sum"))
+        if len(set(self._targets())) < len(self._targets()):
+            raise DataError(f"target={self.target!r} names a column twice; name each once")
         constant = [name for name in self._targets() if name not in encoder.columns]
         if constant:
             raise DataError(f"target {constant[0]!r} is constant or empty in the training records; choose another")
