@@ -171,12 +171,15 @@ class Fitting:
     def _calibrating(self, model: Model[Any], encoder: Any, rows: NDArray[np.int64]) -> Floats:
         """Evidence as new records like these would have it: those that the model keeps do not meet themselves."""
         kept = np.isin(rows, model.kept())
-        met, unmet = rows[kept], rows[~kept]
-        found = [self._evidence(model, encoder, unmet)] if len(unmet) else []
-        if len(met):
-            batch = encoder.transform(self.records.take(met))
-            found.insert(0, in_padded_chunks(model.evidence_of_kept, batch, self.device))
-        return np.concatenate(found)[np.argsort(np.argsort(~kept, kind="stable"), kind="stable")]
+        found = [
+            in_padded_chunks(way, encoder.transform(self.records.take(these)), self.device)
+            for way, these in ((model.evidence_of_kept, rows[kept]), (model.evidence, rows[~kept]))
+            if len(these)
+        ]
+        kept_first = np.concatenate(found)
+        evidence = np.empty_like(kept_first)
+        evidence[np.argsort(~kept, kind="stable")] = kept_first
+        return evidence
 
     def _settle(self, evidence: Floats, rows: NDArray[np.int64]) -> None:
         self.model.settle(evidence, None if self.labels is None else self.labels.codes[rows])
