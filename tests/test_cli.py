@@ -210,6 +210,14 @@ def test_without_output_the_strangest_are_told_in_words_and_no_value_steers_the_
     assert told["findings"][0]["nearest"]["action"] in ("backup", "read", "write", "mail")
 
 
+def test_scoring_of_many_records_is_told_and_changes_nothing(run, monkeypatch):
+    whole = json.loads(run("score", "model.safetensors", "new.csv", "--json")[0])
+    monkeypatch.setattr("unwonted.cli.scoring.AT_A_TIME", 70)
+    monkeypatch.setattr("unwonted.cli.terminal.EVERY", 0)
+    assert json.loads(run("score", "model.safetensors", "new.csv", "--json")[0]) == whole
+    assert "scoring: 33%" in run("score", "model.safetensors", "new.csv")[1]
+
+
 @pytest.mark.parametrize("command", [["score"], ["report", "-o", "strange.html"]])
 def test_what_is_no_number_is_told_once_and_not_when_quiet(run, command):
     given = read_table("new.csv")

@@ -51,7 +51,7 @@ def demo(
     )
     with terminal.training() as report:
         detector = default_detector(random_state=seed, verbose=report).fit(log)
-    scored = scoring.score(detector, log)
+    scored = scoring.score(detector, log, terminal)
     top = scored.order[:FINDINGS]
     found = scoring.explained(detector, log, top, REASONS, terminal)
     both = {"unwonted": scored.scores, "IForest": iforest().make(seed).fit(log).anomaly_score(log)}

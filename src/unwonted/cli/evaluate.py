@@ -35,7 +35,7 @@ def evaluate(
     notices = list(notices_of(table))
     labels = read_labels(table, label, normal or [], files)
     with about(files):
-        scored = scoring.score(detector, table)
+        scored = scoring.score(detector, table, terminal)
         known = labels.known
         result = metrics.evaluate(
             scored.scores[known],

@@ -45,7 +45,7 @@ def score(
     with about(files):
         if output is not None:
             scoring.added_names(table, explain, hasattr(detector, "classes_"))
-        scored = scoring.score(detector, table)
+        scored = scoring.score(detector, table, terminal)
     notices = [*notices_of(table), *scored.notices]
     rows = np.arange(table.num_rows) if top is None else scored.order[:top]
     told = rows if top is not None else np.flatnonzero(scored.alerts)

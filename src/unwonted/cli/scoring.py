@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Scored", "added_names", "as_objects", "explained", "in_words", "score", "scored_table"]
 
 CHUNK = 256
+AT_A_TIME = 16_384  # records
 FOUND_AGAIN = 0.5
 """Share of the model's stored training records above which a file is taken for the training file."""
 
@@ -42,10 +43,12 @@ class Scored:
     probabilities: NDArray[np.float64] | None = None
 
 
-def score(detector: "Estimator", table: pa.Table) -> Scored:
-    """Scores all records, and notices what a reader of the alerts should know."""
+def score(detector: "Estimator", table: pa.Table, terminal: Terminal) -> Scored:
+    """Scores all records, with progress where they are many, and notices what a reader of the alerts should know."""
     records, notices = detector.schema_.select(table)
-    scores = detector.anomaly_score(records)
+    starts = range(0, records.num_rows, AT_A_TIME)
+    counted = terminal.counted(starts, "scoring") if len(starts) > 1 else [0]
+    scores = np.concatenate([detector.anomaly_score(records.slice(start, AT_A_TIME)) for start in counted])
     p_values = detector.calibration_.p_values(scores)
     alerts = p_values <= detector.alert_rate
     said = [f"{count(int(alerts.sum()), 'alert')} among {count(len(scores), 'record')} ({percent(alerts.mean())})"]
