@@ -108,6 +108,8 @@ def test_two_stray_quotes_swallow_no_lines():
     lines[9], lines[30] = '"' + lines[9], '"' + lines[30]
     with pytest.raises(DataError, match=r"log\.csv, line 11: a quote is opened that holds this line and more"):
         read_csv("\n".join(["user,n", *lines]).encode(), "log.csv")
+    with pytest.raises(DataError, match=r"log\.csv, line 11: a quote is opened that holds this line and more"):
+        read_csv("\r".join(["user,n", *lines]).encode(), "log.csv")  # lines as old Macs end them
     with pytest.raises(DataError, match="not one character of ASCII"):
         read_csv(b"a,b\n1,2\n", "log.csv", delimiter="¦")
 

@@ -196,6 +196,10 @@ BAD = {
         CONTENTS["parquet"][:-40] + b"?" * 30 + CONTENTS["parquet"][-10:],
         "is damaged or cut",
     ),
+    "latin.parquet": (
+        arrow_file(pa.table({"s": pa.array([b"a", b"\xff"]).view(pa.string())}), parquet.write_table),
+        r"is damaged or cut short \(.*UTF8",
+    ),
     "cut.feather": (CONTENTS["feather"][:-30], "is damaged or cut short"),
     "cut.csv.gz": (gzip.compress(CONTENTS["csv"])[:-9], "is damaged or cut short"),
     "cut.csv.bz2": (bz2.compress(CONTENTS["csv"])[:-9], "is damaged or cut short"),

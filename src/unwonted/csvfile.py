@@ -220,7 +220,9 @@ def _check_swallowed(data: bytes, separator: str, rows: int, where: str) -> None
     Raises:
         DataError: naming the line with the first.
     """
-    if b'"' not in data or rows + 1 >= sum(bool(line.strip()) for line in data.splitlines()):
+    if b'"' not in data or rows + 1 >= _lines(data):
+        return
+    if rows + 1 >= sum(bool(line.strip()) for line in data.splitlines()):
         return
     last = 0
     try:
@@ -231,6 +233,12 @@ def _check_swallowed(data: bytes, separator: str, rows: int, where: str) -> None
             f"{where}, line {last + 1}: a quote is opened that holds this line and more, and text follows where it is "
             "closed; double or remove the quote"
         ) from error
+
+
+def _lines(data: bytes) -> int:
+    """How many lines there are, blank ones among them; counted without a copy."""
+    ends = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+    return ends + (not data.endswith((b"\n", b"\r")))
 
 
 def _misread_columns(data: bytes, separator: str, header: list[str], table: pa.Table, where: str) -> list[str]:

@@ -171,6 +171,7 @@ def _read_file(path: Path, delimiter: str | None, text: Collection[str]) -> tupl
         if data.startswith(magic):
             try:
                 table = read(pa.BufferReader(data))
+                table.validate(full=True)  # what Arrow takes for text may be none
             except (pa.ArrowException, OSError) as error:
                 reason = str(error).splitlines()[0]
                 raise DataError(f"{path}: is damaged or cut short ({reason}); fetch or write it again") from error

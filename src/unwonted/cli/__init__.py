@@ -5,7 +5,6 @@ import sys
 from collections.abc import Sequence
 
 from cyclopts import CycloptsError
-from pyarrow import ArrowException
 
 from unwonted.cli.commands import app
 from unwonted.cli.terminal import error_line, flush, screen, tolerant
@@ -46,9 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             _forget_standard_output()  # whoever read it has seen enough
         except (UnwontedError, CycloptsError, OSError) as error:
             error_line(str(error))
-            return MISTAKE
-        except ArrowException as error:
-            error_line(f"a file cannot be read ({str(error).splitlines()[0]}); write it anew")
             return MISTAKE
     return 0
 

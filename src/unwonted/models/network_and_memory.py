@@ -79,7 +79,7 @@ class NetworkAndMemory(ColumnModel):
         self.place()
 
     def kept(self) -> NDArray[np.intp]:
-        return self.points.drawn if self.memory is not None else super().kept()
+        return self.points.drawn
 
     def place(self) -> None:
         """Works out what follows from the kept records, once they are there."""
