@@ -7,6 +7,7 @@ import sys
 import warnings
 from dataclasses import replace
 
+import unwonted.estimator
 from unwonted import fitting
 from unwonted.models import CLASSIFIERS, MODELS, classifier_class, model_class
 from unwonted.train import steps_for
@@ -33,7 +34,7 @@ def main(kind: str, name: str) -> None:
     warnings.simplefilter("ignore")
     estimator = {"model": model_class, "classifier": classifier_class}[kind](name)
     usual = estimator._plan
-    fitting.FOLDS = 3
+    fitting.FOLDS, unwonted.estimator.SMALL = 3, 60
     estimator._plan = lambda self, encoder, rows: replace(
         usual(self, encoder, rows), steps=steps_for(rows, 8, fewest=20, most=200)
     )

@@ -212,10 +212,13 @@ def test_without_output_the_strangest_are_told_in_words_and_no_value_steers_the_
 
 def test_scoring_of_many_records_is_told_and_changes_nothing(run, monkeypatch):
     whole = json.loads(run("score", "model.safetensors", "new.csv", "--json")[0])
+    assert "scoring" not in run("report", "model.safetensors", "new.csv", "-o", "whole.html")[1]
     monkeypatch.setattr("unwonted.cli.scoring.AT_A_TIME", 70)
     monkeypatch.setattr("unwonted.cli.terminal.EVERY", 0)
     assert json.loads(run("score", "model.safetensors", "new.csv", "--json")[0]) == whole
     assert "scoring: 33%" in run("score", "model.safetensors", "new.csv")[1]
+    assert "scoring: 33%" in run("report", "model.safetensors", "new.csv", "-o", "parts.html")[1]
+    assert Path("parts.html").read_text() == Path("whole.html").read_text()
 
 
 @pytest.mark.parametrize("command", [["score"], ["report", "-o", "strange.html"]])

@@ -271,6 +271,7 @@ def test_constant_and_ignored_columns_are_no_inputs(records: pa.Table) -> None:
         ({"schema": {"host": {"kind": "colour"}}}, "colour"),
         ({"target": ["bytes_uot"]}, "did you mean 'bytes_out'"),
         ({"target": "site"}, "constant"),
+        ({"schema": {"host": {"role": "target"}}}, "nothing is asked of it"),
         ({"pooling": "median"}, "median"),
     ],
 )

@@ -1,5 +1,6 @@
 """DMDN: with targets the exact −log p, which sums to one; without, scores that rise with strangeness."""
 
+import copy
 import datetime
 import math
 
@@ -211,6 +212,16 @@ def test_the_log_density_of_a_date_is_by_the_hour_and_that_of_names_and_counts_a
         np.testing.assert_allclose(detector.log_density(new), unit - detector.anomaly_score(new), rtol=1e-9)
 
 
+def test_the_log_density_is_of_what_was_learnt(targeted: dict[str, DMDN]) -> None:
+    new = behaviour(5, seed=5)
+    wanted = targeted["duration"].log_density(new)
+    changed = copy.deepcopy(targeted["duration"]).set_params(target=["host"])
+    assert changed.log_density(new).tolist() == wanted.tolist()
+    whole = DMDN(max_time=1e-6, width=16).fit(behaviour(60)).set_params(target="host")
+    with pytest.raises(DataError, match="target"):
+        whole.log_density(new)
+
+
 def test_without_a_target_there_is_no_density(whole: DMDN) -> None:
     with pytest.raises(DataError, match="target"):
         whole.log_density(behaviour(5))
@@ -370,7 +381,9 @@ def test_every_view_hides_what_it_says_and_the_strangest_counts(whole: DMDN) -> 
     sums = np.column_stack([(evidence * model.weights.numpy()[:, None]).sum(1), totals[:, 0]])
     t = (sums - model.scale.centre.sum(1).numpy()) / model.scale.unit.numpy()
     strangest = np.where(t > 0, np.log1p(np.maximum(t, 0)), t).max(1)
-    np.testing.assert_allclose(whole.anomaly_score(new), strangest)
+    np.testing.assert_allclose(model.by_strangest_view(evidence).sum(1), strangest)
+    rare = model.rarity.standing(evidence[..., 0]).sum(1)
+    np.testing.assert_allclose(whole.anomaly_score(new), (strangest + rare) / 2)
     view = np.array([0, 1, 2, 0])[t.argmax(1)]
     np.testing.assert_allclose(whole.surprise(new).sum(1), totals[np.arange(len(new)), view])
 
@@ -386,12 +399,15 @@ def test_a_column_of_outcomes_counts_by_how_far_the_others_settle_it() -> None:
         columns = {"x": x, "y": x + rng.normal(0, 0.01, n), "ruled": side, "half": half}
         return pa.table(columns | {"flag": 1.0 * (x > 0.5), "loose": rng.choice(list("abcd"), n)})
 
-    detector = DMDN(random_state=0).fit(table(2000))
+    detector = DMDN(pooling="views", random_state=0).fit(table(2000))
     model = detector.model_
     weights = dict(zip(detector.columns_, model.weights.tolist(), strict=True))
     assert weights["x"] == weights["y"] == 1  # numbers as such have no uncertainty that could be shared out
     assert 1 <= weights["loose"] < 1.05 < weights["half"] < 2 < 5 < min(weights["ruled"], weights["flag"])
     assert max(weights.values()) <= 50
+    assert dict(zip(detector.columns_, model.told.tolist(), strict=True)) == {
+        name: name not in ("x", "y") for name in detector.columns_
+    }
     held_out = detector._evidence(detector._encoded(table(1000)))
     model.settle(held_out)
     others, _, nothing = held_out.mean(0).T

@@ -140,6 +140,37 @@ def test_telling_names_are_noticed_not_acted_on(name, values, words):
     assert infer_column("count", pa.array(values)).notices == ()
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["1,5", "-20,25", "3,0"], "numbers with commas"),
+        (["1,000", "2,500,000", "1,250.5"], "numbers with commas"),
+        (["1.234,5", "12,0", "0,7"], "numbers with commas"),
+        (["31.01.2024", "1.2.2024", "05.12.2023"], "dates"),
+        (["1/31/24", "2/1/2024 10:30", "12/5/2023"], "dates"),
+        (["10.0.0.1", "10.0.0.2", "10.1.0.1"], None),
+        (["1.2.34", "1.3.0", "2.0.11"], None),
+        (["a,b", "1,b", "c,1"], None),
+        (["1,5", "some", "more"], None),
+    ],
+)
+def test_numbers_and_dates_of_other_countries_are_told(values, words):
+    written = values * 3
+    said = [notice for notice in infer_column("x", pa.array(written)).notices if "taken as names" in notice]
+    assert len(said) == (words is not None)
+    assert all(words in notice and repr(written[0]) in notice for notice in said)
+    assert not infer_column("x", pa.array(written), Kind.CATEGORICAL, Role.FEATURE).notices
+
+
+@pytest.mark.parametrize(
+    "values", [[f"{i},5" for i in range(90)], [f"{i % 28 + 1}.{i // 28 + 1}.2024" for i in range(90)]]
+)
+def test_they_are_told_where_they_would_be_ignored_as_free_text(values):
+    column = infer_column("x", pa.array(values))
+    assert column.role == Role.IGNORE
+    assert ["look like" in notice for notice in column.notices] == [True, False]
+
+
 def test_what_is_declared_is_kept_without_comment():
     column = infer_column("port", pa.array([80, 443]), Kind.CATEGORICAL, Role.LABEL)
     assert (column.kind, column.role, column.notices) == (Kind.CATEGORICAL, Role.LABEL, ())

@@ -266,6 +266,12 @@ class Estimator(BaseEstimator):  # type: ignore[misc]
                 raise DataError("schema and ignore name columns of a table; sequences and images have none")
             return Layout.of(data)
         schema = Schema.infer(data, self.schema, targets=self._targets(), ignore=self.ignore)
+        unasked = [column.name for column in schema.targets if column.name not in self._targets()]
+        if unasked:
+            raise DataError(
+                f"column {unasked[0]!r} has the role target, but nothing is asked of it; "
+                "name it in DMDN(target=[...]) or --target, or give it another role"
+            )
         if not schema.features:
             raise DataError(
                 "no column is usable: each is constant, empty or ignored; give records with columns that vary"

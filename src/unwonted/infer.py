@@ -53,6 +53,10 @@ _ROW_NUMBERS = re.compile(r"unnamed_\d+|unnamed: ?\d+|__index_level_\d+__|index|
 _ENTITIES = {"user", "username", "host", "hostname", "account", "entity"}
 _LABELS = {"label", "labels", "attack", "anomaly", "anomalous", "outlier", "fraud", "fraudulent", "malicious"}
 _CODES = {"port", "sport", "dport", "dsport", "code", "type", "class", "category", "zip", "pin"}
+_FOREIGN = {
+    r"^[+-]?[0-9.' ]*[0-9],[0-9][0-9,]*(\.[0-9]+)?$": "numbers with commas; write them as 1234.5",
+    r"^[0-9]{1,2}([.-][0-9]{1,2}[.-][0-9]{4}|/[0-9]{1,2}/([0-9]{4}|[0-9]{2}))\b": "dates; write them as 2024-01-31",
+}
 _EPOCHS = {"time", "timestamp", "ts", "stime", "ltime", "epoch", "date", "datetime"}
 
 
@@ -72,14 +76,16 @@ def infer_column(name: str, values: pa.Array, kind: Kind | None = None, role: Ro
     missing = values.null_count
     counted = pc.value_counts(values.drop_null())
     seen, times = counted.field("values"), counted.field("counts")
-    notices: list[str] = []
+    notices, said = list[str](), list[str]()
+    foreign = kind is None and is_text(seen.type)
     if kind is None:
         kind, notices = _kind(name, seen, times, missing)
-    said: list[str] = []
     if role is None:
         role, said = _role(name, kind, seen, len(values) - missing)
     if role not in (Role.FEATURE, Role.TARGET):
         notices = []  # how a column that no model sees would have been read is no news
+    if foreign and kind is Kind.CATEGORICAL and (said or role is Role.FEATURE):
+        notices = notices + _foreign(seen, times)
     return Column(name, kind, role, tuple(f"column {name!r}: {notice}" for notice in notices + said))
 
 
@@ -135,6 +141,16 @@ def _kind_of_text(name: str, seen: pa.Array, times: pa.Array) -> tuple[Kind, lis
             )
             return kind, [said] if said else []
     return Kind.CATEGORICAL, []
+
+
+def _foreign(seen: pa.Array, times: pa.Array) -> list[str]:
+    """What text seems to say in another country's way, which is read as names."""
+    trimmed, total = pc.utf8_trim_whitespace(seen), pc.sum(times).as_py()
+    for pattern, what in _FOREIGN.items():
+        fits = pc.match_substring_regex(trimmed, pattern)
+        if pc.sum(pc.if_else(fits, times, 0)).as_py() >= _PARSED * total:
+            return [f"its values (such as {trimmed[0].as_py()[:40]!r}) are taken as names but look like {what}"]
+    return []
 
 
 def _are_codes(seen: pa.Array, times: pa.Array) -> bool:

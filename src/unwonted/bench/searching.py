@@ -25,10 +25,10 @@ def search(
         load: The problem; seed 0 of its training records is used.
         kept: Rows of earlier runs.
         progress: Called after each trial.
-        quick: One setting.
+        quick: One setting of the first network.
     """
-    settings = SETTINGS[:1] if quick else SETTINGS
-    work = [Trial("trial", load, network.at(**each), 0) for network in networks for each in settings]
+    searched, settings = (networks[:1], SETTINGS[:1]) if quick else (networks, SETTINGS)
+    work = [Trial("trial", load, network.at(**each), 0) for network in searched for each in settings]
     rows = run_jobs(work, workers=2, threads=1, kept=kept, progress=progress)
     tried = tables.by_method(rows)
     found = {

@@ -20,6 +20,7 @@ from unwonted.cli.options import (
     above_zero,
     loaded,
 )
+from unwonted.cli.scoring import anomaly_scores
 from unwonted.cli.terminal import Terminal
 from unwonted.errors import DataWarning
 from unwonted.sources import atomic_write, check_output, notices_of, read_table
@@ -51,14 +52,14 @@ def report(
     detector = loaded(model, alert_rate)
     table = read_table(files, delimiter=delimiter, text=detector.schema_.text)
     notices = list(notices_of(table))
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {"score": lambda records: anomaly_scores(detector, records, terminal)}
     if label is not None:
         labels = read_labels(table, label, normal or [], files)
         if categories is not None:
             check_column(table, categories, files)
         if not labels.known.all():
             notices.append(f"{(~labels.known).sum():,} records have no label: shown, but nothing is judged by them")
-        given = {"labels": table[label].to_pylist(), "normal": normal}
+        given |= {"labels": table[label].to_pylist(), "normal": normal}
         if categories is not None:
             given["categories"] = table[categories].to_pylist()
     with about(files), warnings.catch_warnings():

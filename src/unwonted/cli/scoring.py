@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from unwonted.estimator import Estimator
     from unwonted.explain import Explanation
 
-__all__ = ["Scored", "added_names", "as_objects", "explained", "in_words", "score", "scored_table"]
+__all__ = ["Scored", "added_names", "anomaly_scores", "as_objects", "explained", "in_words", "score", "scored_table"]
 
 CHUNK = 256
 AT_A_TIME = 16_384  # records
@@ -46,9 +46,7 @@ class Scored:
 def score(detector: "Estimator", table: pa.Table, terminal: Terminal) -> Scored:
     """Scores all records, with progress where they are many, and notices what a reader of the alerts should know."""
     records, notices = detector.schema_.select(table)
-    starts = range(0, records.num_rows, AT_A_TIME)
-    counted = terminal.counted(starts, "scoring") if len(starts) > 1 else [0]
-    scores = np.concatenate([detector.anomaly_score(records.slice(start, AT_A_TIME)) for start in counted])
+    scores = anomaly_scores(detector, records, terminal)
     p_values = detector.calibration_.p_values(scores)
     alerts = p_values <= detector.alert_rate
     said = [f"{count(int(alerts.sum()), 'alert')} among {count(len(scores), 'record')} ({percent(alerts.mean())})"]
@@ -65,6 +63,13 @@ def score(detector: "Estimator", table: pa.Table, terminal: Terminal) -> Scored:
         probabilities = detector.predict_proba(records)
         told = (detector.classes_[probabilities.argmax(1)], probabilities.max(1))
     return Scored(scores, p_values, alerts, order, (*notices, *said), *told)
+
+
+def anomaly_scores(detector: "Estimator", records: pa.Table, terminal: Terminal) -> NDArray[np.float64]:
+    """The score of each record, with progress where they are many."""
+    starts = range(0, records.num_rows, AT_A_TIME)
+    counted = terminal.counted(starts, "scoring") if len(starts) > 1 else [0]
+    return np.concatenate([detector.anomaly_score(records.slice(start, AT_A_TIME)) for start in counted])
 
 
 def added_names(table: pa.Table, explain: int, classes: bool = False) -> list[str]:

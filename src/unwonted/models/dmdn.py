@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from unwonted.detector import Detector
 from unwonted.encode import Encoded, Encoder
 from unwonted.errors import DataError, check_choice
-from unwonted.models.masked_mixture import MaskedMixture
+from unwonted.models.masked_mixture import POOLINGS, MaskedMixture
 from unwonted.parts import VALUE
 from unwonted.schema import Overrides
 from unwonted.train import Plan, Progress, steps_for
@@ -52,9 +52,13 @@ class DMDN(Detector):
     says how far the others settle what it is: a protocol that goes with none of its services is worth more than an
     unusual month. A fourth sum is that given others with all w_j = 1.
 
-    With c the median of such a sum e over held-out records and u how far their 90 % quantile is above it, the score is
-    the largest of the four f((e − c)/u), with f(t) = t below 0 and log(1 + t) above: a record is as strange as it
+    With c the median of such a sum e over held-out records and u how far their 90 % quantile is above it, the record
+    stands at the largest of the four f((e − c)/u), with f(t) = t below 0 and log(1 + t) above: it is as strange as it
     looks from where it looks strangest. 0 is usual, log 2 is what by a single sum one ordinary record in ten exceeds.
+
+    Nats add up to what the loudest columns say. So the score is the mean of that and of where the record stands,
+    measured likewise, by Σ_j −log q_j: q_j is the share of usual records whose surprise given others is as large in
+    column j (see `Rarity`).
 
     `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
     rule in the order given; nothing else is in the score then, which is in nats. It is the density on scaled axes;
@@ -62,8 +66,9 @@ class DMDN(Detector):
 
     Args:
         target: Columns whose density is wanted given all others; none for all columns.
-        pooling: "views" as above, or "sum", Σ_j −⅔ log p(x_j | others) − ⅓ log p(x_j) in nats, a surrogate of −log p(x)
-            that needs no held-out records. With targets it is always the sum.
+        pooling: "rarity" as above; "views" without the rarity, better where many training records are anomalies; or
+            "sum", Σ_j −⅔ log p(x_j | others) − ⅓ log p(x_j) in nats, a surrogate of −log p(x) that needs no held-out
+            records. With targets it is always the sum.
         components: Gaussians a column, K.
         width, depth: Of the network; a width of None follows the number of records.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
@@ -82,7 +87,7 @@ class DMDN(Detector):
         self,
         target: Sequence[str] | str | None = None,
         *,
-        pooling: str = "views",
+        pooling: str = "rarity",
         components: int = 4,
         width: int | None = None,
         depth: int = 1,
@@ -131,14 +136,15 @@ class DMDN(Detector):
         Raises:
             DataError: if the detector has no target; its score is then a surrogate and no density.
         """
-        if not self._targets():
-            raise DataError("log_density needs a target: DMDN(target=[...]); without one the score is no density")
         encoded = self._encoded(X)
+        targets = {column.name for column in self.schema_.targets}
+        if not targets:
+            raise DataError("log_density needs a target: DMDN(target=[...]); without one the score is no density")
         assert isinstance(encoded, Encoded)
         log_p = -self.model_.score(self._evidence(encoded))
         for place, position in enumerate(self.encoder_.valued):
             part = self.encoder_.parts[position]
-            if part.column in self._targets():
+            if part.column in targets:
                 slope = part.log_slope(encoded.values[:, place].double().numpy())
                 log_p += np.where(encoded.codes[:, position].numpy() == VALUE, slope, 0.0)
         return log_p
@@ -147,7 +153,7 @@ class DMDN(Detector):
         return (self.target,) if isinstance(self.target, str) else tuple(self.target or ())
 
     def _model(self, encoder: Encoder, rows: int, seed: int) -> MaskedMixture:
-        check_choice("pooling", self.pooling, ("views", "sum"))
+        check_choice("pooling", self.pooling, POOLINGS)
         if len(set(self._targets())) < len(self._targets()):
             raise DataError(f"target={self.target!r} names a column twice; name each once")
         constant = [name for name in self._targets() if name not in encoder.columns]
@@ -159,7 +165,7 @@ class DMDN(Detector):
             depth=self.depth,
             components=self.components,
             targets=self._targets(),
-            by_views=self.pooling == "views",
+            pooling=self.pooling,
             seed=seed,
         )
 

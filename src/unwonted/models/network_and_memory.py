@@ -1,4 +1,4 @@
-"""Two densities of a record, by column and by neighbours, on one scale and averaged."""
+"""A record by its columns, by how rare they are, and by its neighbours, on one scale and averaged."""
 
 from typing import Any
 
@@ -18,13 +18,14 @@ __all__ = ["NetworkAndMemory"]
 
 
 class NetworkAndMemory(ColumnModel):
-    """What the network and the nearest records say: the mean of where a record stands by either.
+    """What the network and the nearest records say: the mean of where a record stands by either, and by `Rarity`.
 
-    Where it stands by the nearest records is told on the scale of `CommonScale`, as the network tells its views.
+    Rarity has the weight of the share of columns with outcomes that others may settle, against 1: beside the nearest
+    records it finds no more in numbers. All are on the scale of `CommonScale`.
 
     Args:
         encoder: The parts.
-        network: The deep mixture density network, by views; the only member that is trained by gradient.
+        network: The deep mixture density network; the only member that is trained by gradient.
         most: The most records to keep; 0 for none, and no member that looks for the nearest.
     """
 
@@ -93,13 +94,16 @@ class NetworkAndMemory(ColumnModel):
             self.scale.settle(evidence[..., -1:])
 
     def pool(self, evidence: Floats) -> Floats:
-        by_column = self.network.pool(self._of_network(evidence))
-        return by_column if self.memory is None else by_column / 2 + self.by_distance(evidence)
+        of_network = self._of_network(evidence)
+        if self.memory is None:
+            return self.network.pool(of_network)
+        by_column = self.network.by_strangest_view(of_network) + self.weight_of_rarity() * self.network.rare(of_network)
+        return by_column / (2 + self.weight_of_rarity()) + self.by_distance(evidence)
 
     def by_distance(self, evidence: Floats) -> Floats:
         if self.memory is None:
             return super().by_distance(evidence)
-        shares: Floats = self.scale.parts(evidence[..., -1:])[..., 0] / 2
+        shares: Floats = self.scale.parts(evidence[..., -1:])[..., 0] / (2 + self.weight_of_rarity())
         return shares
 
     def neighbours(self, batch: Encoded) -> list[Tensor]:
@@ -109,6 +113,10 @@ class NetworkAndMemory(ColumnModel):
 
     def held(self, kept: Tensor, position: int) -> list[tuple[int, float]]:
         return self.points.held(kept, position)
+
+    def weight_of_rarity(self) -> float:
+        """Of rarity, where the strangest view has 1 and the nearest records have 1."""
+        return float(self.network.told.double().mean())
 
     def _of_network(self, evidence: Floats) -> Floats:
         return evidence if self.memory is None else evidence[..., :-1]

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from unwonted.encode import Encoded, Encoder
 from unwonted.nets import register_derived
-from unwonted.parts import NOVEL, CategoricalPart, CyclicPart
+from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart
 
 __all__ = ["Points"]
 
@@ -22,9 +22,10 @@ class Points(nn.Module):
     """Where a record lies: scaled numbers, times on the unit circle, a mark for each gap, weighed categories.
 
     It keeps training records too, as many as asked for. Numbers are on their bent axis (see `NumericPart`), one unit a
-    standard deviation. A category of frequency f is 1/√(f(1 − f)) along an axis of its own, as if it were a column of
-    zeros and ones, standardised: two records with categories f and g are √(1/f(1−f) + 1/g(1−g)) apart. What is rarer
-    than one record in a hundred counts as one in a hundred: new categories must not drown all else.
+    standard deviation; infinity, where training held it, is where the furthest of the others are. A category of
+    frequency f is 1/√(f(1 − f)) along an axis of its own, as if it were a column of zeros and ones, standardised: two
+    records with categories f and g are √(1/f(1−f) + 1/g(1−g)) apart. What is rarer than one record in a hundred counts
+    as one in a hundred: new categories must not drown all else.
 
     Attributes:
         weights: Of each category.
@@ -45,6 +46,8 @@ class Points(nn.Module):
     owner: Tensor
     valued: Tensor
     gaps: Tensor
+    lows: Tensor
+    highs: Tensor
     numbers: Tensor
     circles: Tensor
     plain: Tensor
@@ -69,6 +72,7 @@ class Points(nn.Module):
             valued.append(i)
             at += part.inputs
         outcomes = torch.tensor([parts[i].outcomes + 1 for i in plain], dtype=torch.long)
+        lines = [part for part in parts if isinstance(part, NumericPart)]
         of_part = torch.tensor(encoder.column_of_part)
         round_ = [i for i in valued if isinstance(parts[i], CyclicPart)]
         straight = of_part[[valued[i] for i in numbers]]
@@ -83,6 +87,8 @@ class Points(nn.Module):
             "circles": torch.tensor(circles, dtype=torch.long),
             "plain": torch.tensor(plain, dtype=torch.long),
             "gaps": torch.tensor([parts[i].gap for i in valued]),
+            "lows": torch.tensor([part.low for part in lines]),
+            "highs": torch.tensor([part.high for part in lines]),
             "outcomes": outcomes,
             "starts": outcomes.cumsum(0) - outcomes,
             "owner": functional.one_hot(owner, len(encoder.columns)).float(),
@@ -125,7 +131,10 @@ class Points(nn.Module):
         return list(zip(codes, places, strict=True))
 
     def _read(self, batch: Encoded) -> Tensor:
-        return torch.cat([batch.values[:, self.numbers], batch.inputs[:, self.circles]], 1)
+        numbers = batch.values[:, self.numbers]
+        named = batch.codes[:, self.valued[self.numbers]] > VALUE
+        numbers = torch.where(named, numbers.clamp(self.lows, self.highs), numbers)
+        return torch.cat([numbers, batch.inputs[:, self.circles]], 1)
 
     def _points(self, codes: Tensor, read: Tensor) -> Tensor:
         found = codes[:, self.valued]

@@ -65,7 +65,7 @@ class CategoricalPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
             rare=tuple(sorted(name for name, _ in known[room:])),
             missing=None in names,
             novelty=good_turing(seen_once, len(texts)),
-            unseen=max(1.0, seen_once * (seen_once - 1) / (2 * (seen_twice + 1))),
+            unseen=max(1.0 + seen_once, seen_once * (seen_once - 1) / (2 * (seen_twice + 1))),
             unit=unit,
         )
 

@@ -1,12 +1,14 @@
 """The report: one self-contained page about a table's records, which are strange, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from unwonted.arrays import as_arrays, as_column
 from unwonted.report import figures
@@ -55,6 +57,7 @@ def build_report(
     *,
     categories: Sequence[Any] | None = None,
     top: int = 20,
+    score: Callable[[pa.Table], NDArray[np.float64]] | None = None,
 ) -> str:
     """Scores a table and returns the page about it as HTML.
 
@@ -69,6 +72,7 @@ def build_report(
         title: the page's heading.
         categories: one a row, finer than the labels (kinds of attack), to group the detection by.
         top: how many of the strangest records to show.
+        score: what scores the records, with whatever it tells meanwhile; the detector's `anomaly_score`, if not given.
 
     Raises:
         DataError: the labels or categories do not fit the table, or labels come without `normal`.
@@ -77,7 +81,7 @@ def build_report(
     records = as_table(table) if arrays is None else table
     if arrays is not None and not isinstance(table, pa.Table):
         records = pa.table({"X": as_column(arrays)})
-    page = prepare(detector, records, labels, normal, categories, title, top)
+    page = prepare(detector, records, labels, normal, categories, title, top, score or detector.anomaly_score)
     return _environment().get_template("page.html.j2").render(page=page)
 
 

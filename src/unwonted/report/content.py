@@ -1,7 +1,7 @@
 """What the report says, gathered from a detector and a table: numbers, words and groups, no mark-up."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,7 @@ def prepare(
     categories: Sequence[Any] | None,
     title: str,
     top: int,
+    score: Callable[[pa.Table], NDArray[np.float64]],
 ) -> Content:
     """Scores the table once and works out everything that the page shows.
 
@@ -83,10 +84,6 @@ def prepare(
             raise DataError(f"{name} has {len(values)} values, the table {n} rows; give one value a row")
     if labels is not None and normal is None:
         raise DataError("labels were given without the values that mean normal; name them with normal=[...]")
-    scores = np.asarray(detector.anomaly_score(table), dtype=np.float64)
-    p_values = detector.calibration_.p_values(scores)
-    threshold = detector.calibration_.threshold(detector.alert_rate)
-    alerts = scores > threshold
     given = None if labels is None else [_plain(value) for value in labels]
     known = np.array([not is_gap(value) for value in given or ()], dtype=bool)
     ordinary = None if given is None or normal is None else normal_mask(given, normal) & known
@@ -95,6 +92,10 @@ def prepare(
         raise DataError(
             f"none of the {known.sum()} labels is {listed}, the values said to mean normal; name one that occurs"
         )
+    scores = np.asarray(score(table), dtype=np.float64)
+    p_values = detector.calibration_.p_values(scores)
+    threshold = detector.calibration_.threshold(detector.alert_rate)
+    alerts = scores > threshold
     rows = np.lexsort((np.arange(n), -scores))[:top]
     head = table.take(pa.array(rows, pa.int64()))
     names = None
