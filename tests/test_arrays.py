@@ -125,6 +125,18 @@ def test_a_broken_record_is_strange_and_the_broken_cell_is_the_reason(of_walks: 
     assert [one.reasons[0].column for one in of_crosses.explain(marred)].count("row 2, column 6, channel 1") > 50
 
 
+def test_a_nearest_record_that_is_shorter_ends_where_it_ends() -> None:
+    rng = np.random.default_rng(0)
+    short, long = ([at + rng.normal(size=(n, 1)) for _ in range(40)] for at, n in ((100.0, 6), (200.0, 12)))
+    detector = DSEBM(max_time=1.0, random_state=0).fit(short + long)
+    (one,) = detector.explain([100 + rng.normal(size=(12, 1))], top=12)
+    assert one.picture.nearest.shape == (12, 1)
+    assert np.isnan(one.picture.nearest[6:]).all()
+    assert (np.abs(one.picture.nearest[:6] - 100) < 10).all()
+    behind = [reason.expected.text for reason in one.reasons if int(reason.column.split(",")[0].split()[1]) > 6]
+    assert behind == ["nothing"] * 6
+
+
 @pytest.mark.parametrize("kind", ["walks", "crosses"])
 def test_a_picture_sums_to_what_the_score_is_above_its_baseline(kind: str, request: pytest.FixtureRequest) -> None:
     detector = request.getfixturevalue(f"of_{kind}")

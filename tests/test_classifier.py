@@ -172,6 +172,18 @@ def test_in_the_end_all_labelled_records_are_learnt_from(trainings: list[SimpleN
     assert abs(share - 0.2) < 4 * np.sqrt(0.16 / told["calibration"])
 
 
+@pytest.mark.parametrize(("normal", "told"), [(0, True), (2, True), (40, False)])
+def test_labelled_anomalies_are_no_measure_of_what_is_normal(normal: int, told: bool) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(500, 3)), np.full(500, None, dtype=object)
+    X[:60] += 4
+    y[:60], y[60 : 60 + normal], y[-1] = "bad", "ok", "ok"
+    detector = DMDNClassifier(normal="ok", max_time=2.0, random_state=0).fit(X, y)
+    assert any("is labelled normal" in notice for notice in detector.notices_) == told
+    least = 1 / (len(detector.calibration_.scores) + 1)
+    assert (detector.p_value(X[:60]) <= max(detector.alert_rate, least)).mean() > 0.9
+
+
 def test_few_labels_are_learnt_from_once(trainings: list[SimpleNamespace]) -> None:
     X, y = rings(600, 0)
     y = y.astype(object)

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from conftest import behaviour
-from unwonted import DMDN, DSEBM, DensityEnsemble
+from unwonted import DAGMM, DMDN, DSEBM, DensityEnsemble
 from unwonted.explain import Expected
 from unwonted.explain.gradients import integrated_gradients
 from unwonted.explain.likes import likes
+from unwonted.explain.wording import plain_number
 from unwonted.parts import NOVEL, NumericPart
 from unwonted.report.curves import curve
 
@@ -159,7 +160,7 @@ def test_what_a_record_holds_comes_with_its_probability(detector: DMDN, office: 
         assert c.held in c.likely
     (novel,) = detector.explain(new.slice(0, 1).set_column(3, "c", pa.array(["upside down"])), top=1)
     (part,) = (part for part in detector.encoder_.parts if part.column == "c")
-    assert novel.reasons[0].expected.held == ("never seen", part.novelty)
+    assert novel.reasons[0].expected.held == ("any other value", part.novelty)
     new, days = behaviour(60, seed=2), set[str]()
     for one in office.explain(new, top=9):
         held = {reason.column: reason.expected.held for reason in one.reasons}
@@ -229,6 +230,59 @@ def test_text_is_in_the_users_units() -> None:
         assert big.expected.text != small.expected.text
         others = [{r.column: r.phrase for r in each.reasons if r.column != "y"} for each in (a, b)]
         assert others[0] == others[1]
+
+
+@pytest.mark.parametrize(
+    ("x", "apart", "written"),
+    [
+        (0.0, 0.0, "0"),
+        (-0.5, 0.0, "-0.5"),
+        (1234567.891, 0.0, "1,234,568"),
+        (333333.3, 0.0, "333,333"),
+        (12.345678, 0.0, "12.346"),
+        (0.000123456, 0.0, "0.00012346"),
+        (7_450_882_556.0, 0.0, "7,450,882,556"),
+        (1_704_067_200.25, 0.01, "1,704,067,200.25"),
+        (52.5160123, 2e-4, "52.51601"),
+        (52.5160123, 10.0, "52.516"),
+        (0.1 + 1e-7, 1e-7, "0.1000001"),
+        (123456789.123456789, 1e-30, "123,456,789.123457"),
+        (1e300, 1.0, "1e+300"),
+        (1.5e-7, 1e-9, "1.5e-07"),
+        (float("inf"), 0.0, "infinite"),
+    ],
+)
+def test_numbers_have_the_digits_that_tell_them_apart(x: float, apart: float, written: str) -> None:
+    assert plain_number(x, apart) == written
+
+
+@pytest.mark.parametrize("kind", [DMDN, DAGMM])
+def test_what_was_seen_never_reads_like_what_was_expected(kind: type[DMDN | DAGMM]) -> None:
+    rng = np.random.default_rng(0)
+
+    def table(n: int, off: float = 0.0) -> pa.Table:
+        """Numbers whose habits lie close together, far from zero."""
+        spread = {"epoch": (1_704_067_200, 3e4), "price": (1.25e6, 30), "lat": (52.516, 2e-4)}
+        return pa.table({name: rng.normal(at + off * sd, sd, n) for name, (at, sd) in spread.items()})
+
+    detector = kind(max_time=2.0, random_state=0).fit(table(600))
+    for reason in (reason for one in detector.explain(table(5, off=9.0)) for reason in one.reasons):
+        assert reason.seen not in reason.expected.text
+        assert "e+" not in reason.phrase
+        if reason.expected.interval is not None:
+            low, high = (float(end.replace(",", "")) for end in reason.expected.text.split(", most")[0].split(" to "))
+            width = reason.expected.interval[1] - reason.expected.interval[0]
+            assert high - low == pytest.approx(width, rel=0.05)
+            assert float(reason.seen.replace(",", "")) == pytest.approx(reason.seen_value, abs=0.05 * width)
+
+
+def test_a_time_without_a_date_is_told_without_one() -> None:
+    times = pa.array([datetime.time(9, minute % 60) for minute in range(400)])
+    records = pa.table({"clock": times, "x": np.random.default_rng(0).normal(size=400)})
+    detector = DMDN(max_time=1e-6, random_state=0).fit(records)
+    for one in detector.explain(records.slice(0, 3), top=2):
+        (clock,) = (reason for reason in one.reasons if reason.column == "clock")
+        assert clock.seen == f"09:{one.row:02d}"
 
 
 def test_the_nearest_record_is_a_real_one_and_the_record_itself_where_it_is_known(detector: DMDN) -> None:
@@ -362,7 +416,7 @@ def test_what_nearest_records_hold_is_told_as_it_was() -> None:
     cells = np.array([0.0, 35.0, 1_234_567.0, math.nan, math.inf, -math.inf, 35.0])
     held = zip(part.codes(cells).tolist(), part.located(cells).astype(np.float32).tolist(), strict=True)
     assert likes(part, list(held)) == ("0", "35", "1,234,567", "missing", "infinite", "−infinite")
-    assert likes(part, [(NOVEL, 0.0)]) == ("never seen",)
+    assert likes(part, [(NOVEL, 0.0), (1, 0.0)]) == ("0",)  # what has no name here is not called unseen
 
 
 @pytest.mark.parametrize("kind", [DMDN, DensityEnsemble])

@@ -63,7 +63,7 @@ class Fitting:
         self.encoder, self.model, self.history = self._trained(split.train, split.validation)
         judged = self._evidence(self.model, self.encoder, split.validation)
         self._settle(judged, split.validation)
-        normal = self._normal(split.calibration)
+        normal = self._calibrated_by(split.calibration)
         self.calibration = self._scores(self._calibrating(self.model, self.encoder, normal))
         self.counts = {
             "train": len(split.train),
@@ -90,7 +90,7 @@ class Fitting:
         self.history = self._learn_all(lambda plan: plan.cut_to(steps))
         evidence, rows = np.concatenate(held_out), np.concatenate(parts)
         self._settle(evidence, rows)
-        self.calibration = self._scores(np.concatenate(calibrating)[np.isin(rows, self._normal(rows))])
+        self.calibration = self._scores(np.concatenate(calibrating)[np.isin(rows, self._calibrated_by(rows))])
         self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(self.calibration)}
         self.notices.append(
             f"with {len(self.calibration)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
@@ -189,11 +189,22 @@ class Fitting:
         return None if self.labels is None else self.labels.codes
 
     def _normal(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those of the rows that are not known to be anything but normal; of labelled ones, if there are any."""
+        """Those of the rows that are labelled normal; if none is, those without a label; if all have others, all."""
         if self.labels is None:
             return rows
-        normal = rows[self.labels.is_normal[rows]]
-        return normal if len(normal) else rows
+        found = (rows[which[rows]] for which in (self.labels.is_normal, self.labels.may_be_normal))
+        return next((normal for normal in found if len(normal)), rows)
+
+    def _calibrated_by(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The normal ones of the rows, by which p-values are told; it notices where these are not labelled so."""
+        normal = self._normal(rows)
+        if self.labels is not None and not self.labels.is_normal[normal].all():
+            others = "those without a label" if self.labels.may_be_normal[normal].all() else "anomalies"
+            self.notices.append(
+                f"none of the records that were held out is labelled normal: p-values and alerts rest on {others}; "
+                "label more normal records"
+            )
+        return normal
 
     def _scores(self, evidence: Floats) -> Floats:
         return self.model.score(evidence)

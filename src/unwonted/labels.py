@@ -146,6 +146,12 @@ class Labels:
         return found
 
     @property
+    def may_be_normal(self) -> NDArray[np.bool_]:
+        """Which records are not labelled as anything but normal, shape (n,)."""
+        found: NDArray[np.bool_] = (self.codes == UNLABELLED) | self.is_normal
+        return found
+
+    @property
     def are_plenty(self) -> bool:
         """Whether more than half of the records have one."""
         return bool((self.codes != UNLABELLED).mean() > PLENTY)

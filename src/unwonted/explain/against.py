@@ -29,10 +29,13 @@ def columns(
         told = []
         for i in np.argsort(-contributions[row], kind="stable")[:top]:
             name = encoder.columns[i]
-            text, value = seen(records.column(name)[row], first[name])
-            usual = None
+            cell, part = records.column(name)[row], first[name]
+            value, usual, apart = seen(cell, part)[1], None, 0.0
             if near is not None:
-                usual, _ = seen(exemplars.column(name)[int(near[row])], first[name])
+                beside = exemplars.column(name)[int(near[row])]
+                apart = _apart(value, seen(beside, part)[1])
+                usual, _ = seen(beside, part, apart)
+            text, _ = seen(cell, part, apart)
             told.append(_reason(name, text, value, float(contributions[row, i]), usual))
         found.append(tuple(told))
     return found
@@ -42,7 +45,7 @@ def pictures(records: Arrays, exemplars: Arrays, near: NDArray[np.int64] | None,
     """Each sequence or image beside the nearest normal one, and what each of its cells contributes."""
     found: list[Picture | None] = []
     for row, length in enumerate(records.lengths.tolist()):
-        beside = None if near is None else exemplars.values[near[row], :length]
+        beside = None if near is None else exemplars.values[near[row], : min(length, exemplars.lengths[near[row]])]
         if beside is not None and len(beside) < length:
             beside = np.concatenate([beside, np.full((length - len(beside), *beside.shape[1:]), np.nan)])
         found.append(Picture(records.values[row, :length], beside, heat[row, :length]))
@@ -59,10 +62,18 @@ def cells(pictures: list[Picture | None], top: int) -> list[tuple[Reason, ...]]:
             where = np.unravel_index(at, picture.heat.shape)
             value = float(picture.seen[where])
             usual = None if picture.nearest is None else float(picture.nearest[where])
-            usual_text = None if usual is None else "nothing" if np.isnan(usual) else plain_number(usual)
-            told.append(_reason(_named(where), plain_number(value), value, float(picture.heat[where]), usual_text))
+            apart = _apart(value, usual)
+            beside = None if usual is None else "nothing" if np.isnan(usual) else plain_number(usual, apart)
+            text = plain_number(value, apart)
+            told.append(_reason(_named(where), text, value, float(picture.heat[where]), beside))
         found.append(tuple(told))
     return found
+
+
+def _apart(value: float | None, usual: float | None) -> float:
+    """How far two numbers are from each other; 0 where one is none."""
+    distance = abs(value - usual) if value is not None and usual is not None else 0.0
+    return distance if np.isfinite(distance) else 0.0
 
 
 def _reason(column: str, text: str, value: float | None, contribution: float, usual: str | None) -> Reason:

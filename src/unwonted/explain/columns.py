@@ -43,9 +43,9 @@ def reasons(
             name, position = encoder.columns[i], telling[row][i]
             part = encoder.parts[position]
             ordinary = expected(model, part, encoded[row : row + 1], position, int(views[row]))
-            text, value = seen(records.column(name)[row], part)
+            text, value = seen(records.column(name)[row], part, ordinary.apart)
             share, surprise = float(contributions[row, i]), float(counted[row, i])
-            near = likes(part, model.held(neighbours[row], position)) if far[row, i] else ()
+            near = likes(part, model.held(neighbours[row], position), ordinary.apart) if far[row, i] else ()
             phrase = f"{part.label} is {text}; expected {ordinary.text}"
             phrase += f"; {', '.join(near)} in the nearest records" if near else ""
             told.append(Reason(name, text, value, share, surprise, ordinary, phrase, near))

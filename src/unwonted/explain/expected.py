@@ -10,7 +10,7 @@ from scipy.special import ndtr
 
 from unwonted.explain.reasons import Expected
 from unwonted.explain.wording import clock, plain_number
-from unwonted.parts import NOVEL, CategoricalPart, CyclicPart, NumericPart
+from unwonted.parts import INFINITE, NOVEL, CategoricalPart, CyclicPart, NumericPart
 
 if TYPE_CHECKING:
     from unwonted.encode import Encoded
@@ -36,7 +36,7 @@ def expected(model: "ColumnModel", part: "Part", record: "Encoded", position: in
     if isinstance(part, CategoricalPart):
         named = [(part.name(i), float(x)) for i, x in enumerate(p)]
         likely = sorted(named, key=lambda pair: -pair[1])[:LIKELY]
-        held = ("never seen", part.novelty) if code == NOVEL else named[code]
+        held = ("any other value", part.novelty) if code == NOVEL else named[code]
         return Expected(_in_shares(likely), None, (), tuple(likely), (), (), held)
     weights, means, scales = (x[0].double().numpy() for x in mixture)
     if isinstance(part, CyclicPart):
@@ -63,20 +63,23 @@ def _of_values(
     density = p[0] * (weights * np.exp(-0.5 * z * z) / (scales * math.sqrt(2 * math.pi))).sum((1, 2))
     inside = p[0] * (weights * (ndtr(z) - ndtr((low + np.asarray(images)[:, None] - means) / scales))).sum((1, 2))
     grid = part.original(t)
+    interval = _interval(part, t, inside, atoms, p)
+    apart = _apart(interval, atoms)
     named = [("missing", float(p[-1]))] if part.missing else []
     if len(atoms):
         middle, half = part.located(atoms), part.widths(atoms) / 2
         edges = (np.stack([middle - half, middle + half])[..., None] - means) / scales
         beside = p[0] * (weights * (ndtr(edges[1]) - ndtr(edges[0]))).sum(1)
-        named += [(plain_number(a), float(x)) for a, x in zip(atoms, p[1 : 1 + len(atoms)] + beside, strict=True)]
+        named += [
+            (plain_number(a, apart), float(x)) for a, x in zip(atoms, p[1 : 1 + len(atoms)] + beside, strict=True)
+        ]
     told = dict(enumerate([*named[part.missing :], *named[: part.missing]], 1))  # by outcome; 0 are all other values
     likely = sorted((pair for pair in named if pair[1] >= 0.01), key=lambda pair: -pair[1])[:LIKELY]
-    interval = _interval(part, t, inside, atoms, p)
     per_unit = density / np.maximum(np.gradient(grid, t), 1e-300) if len(t) > 1 else density
     modes = tuple(_possible(part, part.original(t[_peaks(density)])).tolist())
     return Expected(
-        _in_words(part, interval, modes, likely, float(p[0])), interval, modes, tuple(likely),
-        tuple(grid.tolist()), tuple(per_unit.tolist()), told.get(code),
+        _in_words(part, interval, modes, likely, float(p[0]), apart), interval, modes, tuple(likely),
+        tuple(grid.tolist()), tuple(per_unit.tolist()), told.get(code), apart,
     )  # fmt: skip
 
 
@@ -97,6 +100,13 @@ def _interval(
     ends = [int(np.searchsorted(cumulative, level)) for level in (0.025, 0.975)]
     low, high = _possible(part, part.original(t[np.minimum(ends, len(t) - 1)]))
     return float(low), float(high)
+
+
+def _apart(interval: tuple[float, float], atoms: Floats) -> float:
+    """The least distance that is to be told apart; 0 where there is none."""
+    numbers = atoms[np.abs(atoms) < INFINITE]
+    distances = np.append(np.diff(numbers), interval[1] - interval[0])
+    return float(min(distances[distances > 0], default=0.0))
 
 
 def _possible(part: NumericPart | CyclicPart, x: Floats) -> Floats:
@@ -125,9 +135,10 @@ def _in_words(
     modes: tuple[float, ...],
     likely: list[tuple[str, float]],
     continuous: float,
+    apart: float,
 ) -> str:
     def said(x: float) -> str:
-        return clock(x) if isinstance(part, CyclicPart) else plain_number(x)
+        return clock(x) if isinstance(part, CyclicPart) else plain_number(x, apart)
 
     shares = _in_shares(likely) if likely else ""
     if likely and continuous < 0.05:
@@ -140,5 +151,5 @@ def _in_words(
 
 
 def _in_shares(likely: list[tuple[str, float]]) -> str:
-    named = [f"{name} ({100 * p:.0f} %)" for name, p in likely if p >= 0.01]
-    return ", ".join(named) or f"{likely[0][0]} (below 1 %)"
+    named = [f"{name} ({100 * p:.0f}\xa0%)" for name, p in likely if p >= 0.01]
+    return ", ".join(named) or f"{likely[0][0]} (below 1\xa0%)"

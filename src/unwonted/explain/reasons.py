@@ -21,6 +21,8 @@ class Expected(msgspec.Struct, frozen=True):
         grid, density: The density as a curve; empty for categories.
         held: The category, or single value with a probability of its own, that the record holds, named as in `likely`,
             and its probability; None for all other values.
+        apart: How far from one another numbers are that the words tell apart: the width of the interval, or less where
+            single values are nearer; 0 where there is no such distance.
     """
 
     text: str
@@ -30,6 +32,7 @@ class Expected(msgspec.Struct, frozen=True):
     grid: tuple[float, ...]
     density: tuple[float, ...]
     held: tuple[str, float] | None = None
+    apart: float = 0.0
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -63,7 +66,8 @@ class Picture(msgspec.Struct, frozen=True, eq=False):
 
     Attributes:
         seen: The record in its own units, (time, channels) or (height, width, channels).
-        nearest: The nearest normal record that is kept, of the same shape; None where none is.
+        nearest: The nearest normal record that is kept, of the same shape: NaN behind its end; None where
+            none is.
         heat: What each cell contributes to the score, of the same shape.
     """
 
@@ -81,7 +85,8 @@ class Explanation(msgspec.Struct, frozen=True):
         reasons: What contributes most.
         nearest: The nearest normal record of training that is kept, as text by column; None where none is.
         baseline: What all contributions together leave of the score: 0 where it is their sum, else the score of the
-            nearest normal record, a sequence cut or filled up to the length of the one explained.
+            nearest normal record, a sequence cut or filled up to the length of the one explained, or of the mean of the
+            training records where none is kept.
         kind: What kind of anomaly it is, in a word, where a model tells kinds; else empty.
         picture: For sequences and images.
     """
