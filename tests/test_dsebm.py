@@ -112,6 +112,19 @@ def test_far_out_cells_score_ever_higher(fitted: dict[str, DSEBM], criterion: st
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_usual_where_training_never_was(criterion: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    kept = np.column_stack([rng.uniform(size=500), rng.normal(size=500)])
+    detector = DSEBM(criterion, max_time=3.0, random_state=seed).fit(kept)
+    far = np.column_stack([np.concatenate([[4.0], 10.0 ** np.arange(1, 9)]), np.zeros(9)])
+    for there in (far, 1 - far):
+        scores = detector.anomaly_score(there)
+        assert (np.diff(scores) > 0).all()
+        assert scores[0] > detector.anomaly_score(kept).max()
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
 def test_an_unseen_category_scores_above_all_that_were_seen(fitted: dict[str, DSEBM], criterion: str) -> None:
     records, detector = ordinary_records(20, seed=5), fitted[criterion]
     for row in range(records.num_rows):

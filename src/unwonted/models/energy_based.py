@@ -11,7 +11,7 @@ from unwonted.batch import Batch
 from unwonted.energies import Energy
 from unwonted.energies.matching import denoising_loss, gradient
 from unwonted.energies.recurrent import RecurrentEnergy
-from unwonted.models.base import EnergyModel
+from unwonted.models.base import CHUNK, EnergyModel
 
 __all__ = ["CRITERIA", "EnergyBased", "Values"]
 
@@ -24,7 +24,9 @@ class EnergyBased(EnergyModel[Batch]):
     """Learns p(u) ∝ exp(−E(u)) of records u = x/σ under noise of unit scale, by denoising them.
 
     The score is E(u) in nats, up to a constant, or the reconstruction error ‖u − f(u)‖² = ‖∇E(u)‖²; of sequences, per
-    valid step.
+    valid step. Nothing taught E how to go on where records of training do not come, even when they stray: an input of a
+    vector that is more than `FARTHEST` noise scales outside of what training held counts as if it were there, and what it
+    is beyond that adds half of its square to the energy, or its square to the error, as for a normal density.
 
     Args:
         reader: A module that reads the inputs x of a batch.
@@ -37,6 +39,8 @@ class EnergyBased(EnergyModel[Batch]):
     """
 
     noise: Tensor
+    lowest: Tensor
+    highest: Tensor
 
     def __init__(
         self,
@@ -56,6 +60,8 @@ class EnergyBased(EnergyModel[Batch]):
         self.architecture = architecture
         self.owner = owner
         self.register_buffer("noise", noise)
+        self.register_buffer("lowest", torch.full_like(noise, -torch.inf))
+        self.register_buffer("highest", torch.full_like(noise, torch.inf))
 
     def read(self, batch: Batch) -> Tensor:
         x: Tensor = self.reader(batch)
@@ -65,15 +71,21 @@ class EnergyBased(EnergyModel[Batch]):
         return self.owner
 
     def energy(self, x: Tensor, batch: Batch) -> Tensor:
-        u, lengths = x / self.noise, _lengths(batch)
+        anywhere, lengths = x / self.noise, _lengths(batch)
+        u = anywhere.clamp(self.lowest, self.highest)
+        beyond = (anywhere - u).square().flatten(1).sum(1)
         if self.criterion == "energy":
-            score: Tensor = self.landscape(u, lengths)
+            score: Tensor = self.landscape(u, lengths) + beyond / 2
         else:
-            score = gradient(self.landscape, u, lengths).square().flatten(1).sum(1)
+            score = gradient(self.landscape, u, lengths).square().flatten(1).sum(1) + beyond
         return score if lengths is None else score / lengths
 
     def remember(self, records: Batch, generator: Generator) -> None:
         super().remember(records, generator)
+        if self.noise.dim() == 1 and not isinstance(records, Grids):
+            ranges = [torch.aminmax(self.read(chunk) / self.noise, dim=0) for chunk in records.chunks(CHUNK)]
+            self.lowest.copy_(torch.stack([found.min for found in ranges]).amin(0) - FARTHEST)
+            self.highest.copy_(torch.stack([found.max for found in ranges]).amax(0) + FARTHEST)
         lengths = _lengths(records)
         if isinstance(self.landscape, RecurrentEnergy) and lengths is not None:
             self.landscape.level(self.read(records) / self.noise, lengths)
