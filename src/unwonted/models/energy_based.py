@@ -25,8 +25,8 @@ class EnergyBased(EnergyModel[Batch]):
 
     The score is E(u) in nats, up to a constant, or the reconstruction error ‖u − f(u)‖² = ‖∇E(u)‖²; of sequences, per
     valid step. Nothing taught E how to go on where records of training do not come, even when they stray: an input of a
-    vector that is more than `FARTHEST` noise scales outside of what training held counts as if it were there, and what it
-    is beyond that adds half of its square to the energy, or its square to the error, as for a normal density.
+    vector that is more than `FARTHEST` noise scales outside of what training held counts as if it were there, and what
+    it is beyond adds half of its square to the energy, or its square to the error, as for a normal density.
 
     Args:
         reader: A module that reads the inputs x of a batch.
