@@ -22,7 +22,7 @@ def row(table: str, seed: int, usual: float, others: float) -> dict[str, object]
 def test_the_page_has_means_over_tables_and_spreads_over_seeds() -> None:
     rows = [row("a", 0, 0.9, 0.8), row("a", 1, 0.9, 0.6), row("b", 0, 0.7, 0.8)]
     page = ablation.page({"rows": rows, "made_by": {"run 1": {"command": "c", "machine": "m", "versions": {"x": "1"}}}})
-    assert "| **network, rarity and nearest** | 0.8000 | +0.0000 ± 0.0000 | 0.4000 | +0.0000 |" in page
+    assert "| **network and nearest** | 0.8000 | +0.0000 ± 0.0000 | 0.4000 | +0.0000 |" in page
     # Seed 0: mean of −0.1 and +0.1 over two tables; seed 1: −0.3 on one.
     assert f"| network alone | 0.7500 | -0.0500 ± {np.std([0.0, -0.3], ddof=1):.4f} | 0.3750 | -0.0250 |" in page
     assert sum(variant.kept for variant in VARIANTS) == 1
@@ -44,5 +44,5 @@ def test_every_variant_has_its_figures(protocol: Protocol, data_dir: Path, monke
     figures = {variant.name: found[variant.name]["auroc"] for variant in VARIANTS}
     # Where anomalies are among the training records, a component of a mixture may lie on them.
     assert all(0.5 < figure <= 1 for name, figure in figures.items() if name != "Gaussian mixture alone")
-    assert figures["network, rarity and nearest"] > 0.95
+    assert figures["network and nearest"] > 0.95
     assert len(set(figures.values())) > 5

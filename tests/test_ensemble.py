@@ -21,16 +21,11 @@ def test_every_member_is_on_one_scale_and_none_ties_the_extremes() -> None:
     network = detector.model_.network
     weighed = evidence[..., :3] * network.weights.numpy()[:, None]
     by_view = network.scale.parts(np.concatenate([weighed, evidence[..., :1]], 2)).sum(1)
-    by_rarity = network.rarity.standing(evidence[..., 0]).sum(1)
     by_distance = detector.model_.scale.parts(evidence[..., 3:])[..., 0].sum(1)
-    for scores in (*by_view.T, by_rarity, by_distance):
+    for scores in (*by_view.T, by_distance):
         assert abs(np.median(scores)) < 0.25
         assert 0.4 < np.quantile(scores, 0.9) < 1.1  # log 2 on the held-out records
-    network.told[:3] = False
-    weight = network.told.double().mean().item()  # of rarity
-    assert 0 < weight < 1
-    pooled = (by_view.max(1) + weight * by_rarity + by_distance) / (2 + weight)
-    np.testing.assert_allclose(detector.model_.score(evidence), pooled)
+    np.testing.assert_allclose(detector.model_.score(evidence), (by_view.max(1) + by_distance) / 2)
     assert len(np.unique(by_view.argmax(1))) == 4
     far = kept.take([0] * 30)
     at = far.column_names.index("bytes_out")

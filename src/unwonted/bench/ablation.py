@@ -25,7 +25,6 @@ from unwonted.datasets.problem import take
 from unwonted.models.dagmm import DAGMM
 from unwonted.models.dsebm import DSEBM
 from unwonted.models.ensemble import DensityEnsemble
-from unwonted.models.masked_mixture import OTHERS
 from unwonted.models.memory import NEIGHBOURS, SAME
 from unwonted.models.network_and_memory import NetworkAndMemory
 from unwonted.models.scale import unit
@@ -42,7 +41,6 @@ SAMPLES, SIZES = 16, (32, 128, 512)  # random samples of training records, that 
 
 TWO_THIRDS = "two thirds given others, a third given nothing"
 ALIKE, WEIGHED = "all columns alike", "without the sum of all columns alike"
-RARITY, IN_FULL = "rarity", "rarity with full weight"
 PLAIN, ABSOLUTE = "nearest, plain axes", "nearest, absolute differences"
 
 
@@ -57,25 +55,18 @@ class Variant:
 
 
 def _lines() -> list[Variant]:
-    whole = dict.fromkeys(("network", RARITY, "nearest"), 1.0)
+    whole = dict.fromkeys(("network", "nearest"), 1.0)
     instead_of_network = (ALIKE, WEIGHED, "given others", "given halves", "given nothing", TWO_THIRDS)
     samples = [f"nearest in samples of {size}" for size in SIZES]
     instead_of_nearest = (*samples, "1 nearest", "10 nearest", PLAIN, ABSOLUTE, "LOF", "Gaussian mixture")
     besides = (*samples, "10 nearest", PLAIN, "LOF", "Gaussian mixture", "isolation forest", "DSEBM", "DAGMM")
     return [
-        Variant("network, rarity and nearest", whole, kept=True),
-        *(Variant(f"{name} alone", {name: 1.0}) for name in ("network", "nearest")),
-        Variant("rarity alone", {IN_FULL: 1.0}),
-        Variant("without rarity", {"network": 1.0, "nearest": 1.0}),
-        Variant(IN_FULL, {"network": 1.0, IN_FULL: 1.0, "nearest": 1.0}),
-        Variant("without the nearest, and rarity with full weight (`DMDN`)", {"network": 1.0, IN_FULL: 1.0}),
-        *(Variant(f"network: {name}", {name: 1.0, RARITY: 1.0, "nearest": 1.0}) for name in instead_of_network),
+        Variant("network and nearest", whole, kept=True),
+        *(Variant(f"{name} alone", {name: 1.0}) for name in whole),
+        *(Variant(f"network: {name}", {name: 1.0, "nearest": 1.0}) for name in instead_of_network),
+        *(Variant(f"in place of the nearest: {name}", {"network": 1.0, name: 1.0}) for name in instead_of_nearest),
         *(
-            Variant(f"in place of the nearest: {name}", {"network": 1.0, RARITY: 1.0, name: 1.0})
-            for name in instead_of_nearest
-        ),
-        *(
-            Variant(f"half of the nearest: {name}", whole | {"nearest": 0.5, name: 0.5})
+            Variant(f"a quarter {name}", {"network": 1.0, "nearest": 0.5, name: 0.5})
             for name in (*samples, "isolation forest")
         ),
         *(Variant(f"and {name}", whole | {name: 1.0}) for name in besides),
@@ -147,12 +138,11 @@ class Ablation:
         held_out = take(data.train, np.sort(order[:apart]))
         # Without labels what is learnt from is scored, so all of it must be alike.
         learn = take(data.train, np.sort(order[apart:])) if one_class else data.train
-        members, weight_of_rarity = _members(learn, (held_out, data.test), self.seed)
+        members = _members(learn, (held_out, data.test), self.seed)
         row = self.names
         for variant in VARIANTS:
             scale = SCALES[variant.scale]
-            weights = {name: w * (weight_of_rarity if name == RARITY else 1.0) for name, w in variant.weights.items()}
-            score = np.sum([w * _strangest(scale, members[name]) for name, w in weights.items()], axis=0)
+            score = np.sum([w * _strangest(scale, members[name]) for name, w in variant.weights.items()], axis=0)
             row[variant.name] = {
                 "auroc": float(roc_auc_score(data.is_anomaly, score)),
                 "auprc": float(average_precision_score(data.is_anomaly, score)),
@@ -167,8 +157,8 @@ def _strangest(scale: Callable[[Floats, Floats], Floats], member: Member) -> Flo
     return found
 
 
-def _members(learn: Any, parts: Sequence[Any], seed: int) -> tuple[dict[str, Member], float]:
-    """What each member, fitted to the same records, says of each part, and how much rarity weighs there."""
+def _members(learn: Any, parts: Sequence[Any], seed: int) -> dict[str, Member]:
+    """What each member, fitted to the same records, says of each part."""
     whole = DensityEnsemble(random_state=seed).fit(learn)
     model = whole.model_
     assert isinstance(model, NetworkAndMemory)
@@ -186,8 +176,7 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> tuple[dict[str, Mem
         ),
         strict=True,
     )
-    rare = tuple(model.network.rarity.of(each[..., OTHERS]).sum(1) for each in evidence)
-    found: dict[str, Member] = {"network": of_network, RARITY: rare, IN_FULL: rare, ALIKE: alike, "nearest": nearest}
+    found: dict[str, Member] = {"network": of_network, ALIKE: alike, "nearest": nearest}
     for view, name in enumerate(("given others", "given halves", "given nothing")):
         found[name] = of_network[0][:, view], of_network[1][:, view]
     found[TWO_THIRDS] = of_network[0] @ [2 / 3, 0, 1 / 3, 0], of_network[1] @ [2 / 3, 0, 1 / 3, 0]
@@ -211,7 +200,7 @@ def _members(learn: Any, parts: Sequence[Any], seed: int) -> tuple[dict[str, Mem
     for name, fitted in (("LOF", outlying), ("Gaussian mixture", mixture), ("isolation forest", forest)):
         before, now = (-fitted.score_samples(part) for part in points)
         found[name] = before, now
-    return found, model.weight_of_rarity()
+    return found
 
 
 def _nearest(kept: Floats, parts: Sequence[Floats], count: int = NEIGHBOURS, metric: str = "euclidean") -> Member:
@@ -275,10 +264,9 @@ def page(results: Mapping[str, Any]) -> str:
         "looked at. All variants of a table and seed share one fit of each member, on four fifths of the training "
         "records (unsupervised, on all); the other fifth sets the scales. The detector as it is stands first and in "
         "bold; the others were dropped. ± is the standard deviation of the difference in AUROC over seeds, after the "
-        "mean over tables. *Network* is that of `DMDN`, by the view by which a record is strangest, *rarity* weighs as "
-        "much as the share of columns that have outcomes, where it is not said to be alone or to have full weight, "
-        f"*nearest* is the mean distance of the {NEIGHBOURS} nearest training records, as in `DensityEnsemble`. "
-        f"*In samples* is the mean over {SAMPLES} random samples of the training "
+        "mean over tables. *Network* is `DMDN`, by the view by which a record is strangest, *nearest* the mean "
+        f"distance of the {NEIGHBOURS} nearest training records, as in `DensityEnsemble`; what is *a quarter* takes "
+        f"half of the weight of the nearest. *In samples* is the mean over {SAMPLES} random samples of the training "
         "records; *plain axes* are "
         "standardised numbers and one-hot categories; by *absolute differences* distances are sums, not roots of sums "
         "of squares. *LOF* (20 neighbours), *Gaussian mixture* (10, full covariances) and *isolation forest* are "

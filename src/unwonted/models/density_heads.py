@@ -16,7 +16,6 @@ from unwonted.parts import NOVEL, VALUE, Part
 __all__ = ["DensityHeads"]
 
 LARGEST_LOGIT = 30.0
-LEAST_SCALE, LEAST_EXACT_SCALE = 0.2, 0.1  # of a component, in standard deviations of the column
 LEAST_WIDTH = 1e-30  # of a bin, whose logarithm is taken
 WIDEST_VARIANCE = 1e6  # of a bin
 
@@ -38,19 +37,18 @@ class DensityHeads(nn.Module):
         parts: What is distributed.
         width: Of what the network has read.
         components: K.
+        least_scale: Of a component, in standard deviations of the column.
         exact: Whether a value that stands for a bin has the mass of the bin; otherwise it counts at its density
             N(y; μ_k, σ_k² + w²/12), with the variance of its bin of width w added: a bin a millionth of a deviation
-            wide would have 14 nats to pay for digits that say nothing. What is not exact is smoother, too: its
-            Gaussians are no narrower than a fifth of a deviation, instead of a tenth.
+            wide would have 14 nats to pay for digits that say nothing.
 
     Source: Bishop's mixture density network (1994) as in the DMDN paper, equations 1 to 3.
     """
 
-    def __init__(self, parts: Sequence[Part], width: int, components: int, exact: bool) -> None:
+    def __init__(self, parts: Sequence[Part], width: int, components: int, least_scale: float, exact: bool) -> None:
         super().__init__()
-        self.components, self.exact = components, exact
-        self.least_scale = LEAST_EXACT_SCALE if exact else LEAST_SCALE
-        self.every = Asked.every(parts, exact, self.least_scale)
+        self.components, self.least_scale, self.exact = components, least_scale, exact
+        self.every = Asked.every(parts, exact, least_scale)
         with torch.random.fork_rng(devices=[]):  # the caller draws the weights
             self.outcome_head = nn.Linear(width, len(self.every.rows))
             self.mixture_head = nn.Linear(width, max(1, len(self.every.place)) * 3 * components)

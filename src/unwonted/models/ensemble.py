@@ -17,25 +17,23 @@ __all__ = ["DensityEnsemble"]
 
 
 class DensityEnsemble(Detector):
-    """What is odd in a record's columns, how rare that is, and how far the record is from its nearest likes.
+    """Two densities: what is odd in a record's columns, and how far it is from its nearest likes.
 
     - by column, the deep mixture density network of `DMDN`: −log p of each column given others, given halves, or by
       itself, whichever is strangest; a category or flag counts more, the further the others settle what it is;
-    - by rarity, as in `DMDN`: Σ_j −log q_j over columns, q_j the share of usual records that surprise as much there;
     - by neighbours, the mean distance of the three nearest of all records, where a network smooths over. Held-out ones
       are among them: each is measured by the others, so that calibration holds.
 
-    A record's score is the weighted mean of the three, on the scale of `DMDN`: with c the median over held-out records
-    and u how far their 90 % quantile is above it, f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual,
-    log 2 is what one ordinary record in ten exceeds. The first and the last weigh 1, rarity as much as the share of
-    columns that are categories, flags or small counts: of numbers the nearest tell as much. Columns contribute in
-    proportion to their parts, and the contributions sum to the score.
+    A record's score is the mean of the two, on the scale of `DMDN`: with c the median over held-out records and u how
+    far their 90 % quantile is above it, f((e − c)/u), with f(t) = t below 0 and log(1 + t) above. 0 is usual, log 2 is
+    what one ordinary record in ten exceeds. Columns contribute in proportion to their parts, and the contributions sum
+    to the score.
 
     Args:
         components: Gaussians a column, of the network.
         width, depth: Of the network; a width of None follows the number of records.
         memory: The most records to keep for the nearest ones, drawn at random from all that it is given; with 0 none is
-            kept, and the network alone makes the score, as in `DMDN`.
+            kept, and the network alone makes the score.
         alert_rate, schema, ignore, exemplars, device, max_time, optimiser, learning_rate, random_state, verbose: See
             `Estimator`.
 
@@ -92,6 +90,7 @@ class DensityEnsemble(Detector):
             width=self.width or width_for(rows),
             depth=self.depth,
             components=self.components,
+            pooling="views",
             seed=seed,
         )
         return NetworkAndMemory(encoder, network, most=self.memory)

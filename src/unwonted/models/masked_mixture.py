@@ -18,12 +18,13 @@ from unwonted.models.reading import Reading
 from unwonted.models.scale import CommonScale
 from unwonted.nets import ResidualMLP, initialise, register_derived
 
-__all__ = ["OTHERS", "POOLINGS", "MaskedMixture"]
+__all__ = ["POOLINGS", "MaskedMixture"]
 
 BLOCKS = 8  # of the columns, each scored given all the others
 HALVINGS = 3  # of the columns, each half scored given the other
 WHOLLY_HIDDEN = 0.125  # share of the records of a batch
-NOISE, NOISE_OF_TARGETS = 0.1, 0.05  # standard deviations, in training
+NOISE, LEAST_SCALE = 0.05, 0.1  # of inputs in training, and of a component, in standard deviations of the column
+SMOOTHER = 2  # times as much of both where the score is by rarity
 LEAST_DOUBT = 0.02  # share of a column's uncertainty that others are taken to leave, where they leave less
 LEAST_UNCERTAINTY = 0.1  # nats that a column takes by itself; of one that takes less no share is told
 SELDOM = 0.02  # share of records whose surprise is below 0, in a column that has outcomes more than values
@@ -45,14 +46,10 @@ class MaskedMixture(ColumnModel):
     fourth sum has all columns alike, given the other blocks: else categories would outshout numbers.
 
     By rarity the score is the mean of that and of where the record stands by `Rarity` of each column's surprise given
-    the other blocks.
+    the other blocks; the network is learnt smoother then.
 
     What training never saw is hidden where it is an input. The distributions are those of `DensityHeads`; with targets
     values have the mass of their bins.
-
-    Attributes:
-        weights: How often each column counts, in the views.
-        told: Which columns have outcomes that others may settle.
 
     Args:
         encoder: The parts.
@@ -67,7 +64,6 @@ class MaskedMixture(ColumnModel):
 
     column_of_part: Tensor
     weights: Tensor
-    told: Tensor
     halvings: nn.ModuleList
 
     def __init__(
@@ -88,21 +84,20 @@ class MaskedMixture(ColumnModel):
         self.reading = Reading(encoder)
         self.chained = bool(targets)
         self.by_views = pooling != "sum" and not targets
-        self.by_rarity = self.by_views and pooling == "rarity"
         self.columns = len(encoder.columns)
         self.labels = tuple(part.label for part in parts)
         register_derived(self, {"column_of_part": torch.tensor(encoder.column_of_part)})
         self.register_buffer("weights", torch.ones(self.columns, dtype=torch.float64))
-        self.register_buffer("told", torch.zeros(self.columns, dtype=torch.bool))
         if targets:
             self.blocks = chained(self.column_of_part, [encoder.columns.index(target) for target in targets])
         else:
             self.blocks = shared_out(self.column_of_part, BLOCKS, generator)
         self.scale = CommonScale(len(VIEW_OF_SUM) if self.by_views else 1, self.columns)
-        self.rarity = Rarity(self.columns)
+        self.rarity = Rarity(self.columns) if self.by_views and pooling == "rarity" else None
         with torch.random.fork_rng(devices=[]):
             self.body = ResidualMLP(len(self.reading.owner), width, depth)
-        self.heads = DensityHeads(parts, width, components, exact=self.chained)
+        self.smoothness = SMOOTHER if self.rarity else 1
+        self.heads = DensityHeads(parts, width, components, self.smoothness * LEAST_SCALE, exact=self.chained)
         initialise(self, generator)
         self.heads.start_apart()
         halvings = HALVINGS if self.by_views else 0
@@ -113,7 +108,7 @@ class MaskedMixture(ColumnModel):
     def loss(self, batch: Encoded, generator: Generator) -> Tensor:
         """Surprise of the hidden parts, over half the number of parts; with targets −log p, the sum over the chain."""
         if self.training:
-            batch = self.reading.noised(batch, NOISE_OF_TARGETS if self.chained else NOISE, generator)
+            batch = self.reading.noised(batch, self.smoothness * NOISE, generator)
         if self.chained:
             return self.part_surprise(batch).sum(1)
         hidden = self._random_hidden(len(batch), generator).to(batch.codes.device)
@@ -163,11 +158,7 @@ class MaskedMixture(ColumnModel):
         if not self.by_views:
             return evidence[..., 0]
         by_view = self.by_strangest_view(evidence)
-        return (by_view + self.rare(evidence)) / 2 if self.by_rarity else by_view
-
-    def rare(self, evidence: Floats) -> Floats:
-        """What each column has of where a record stands by rarity, (n, columns)."""
-        return self.rarity.standing(evidence[..., OTHERS])
+        return (by_view + self.rarity.standing(evidence[..., OTHERS])) / 2 if self.rarity else by_view
 
     def by_strangest_view(self, evidence: Floats) -> Floats:
         """What each column has of where a record stands by the view that finds it strangest, (n, columns)."""
@@ -180,11 +171,11 @@ class MaskedMixture(ColumnModel):
         nats = np.maximum(evidence.mean(0), 0.0)
         of_outcomes = (evidence[..., OTHERS] < -ROUNDING).mean(0) <= SELDOM
         told = of_outcomes & (nats[:, NOTHING] > LEAST_UNCERTAINTY)
-        self.told.copy_(torch.from_numpy(told))
         doubt = np.divide(nats[:, OTHERS], nats[:, NOTHING], out=np.ones(self.columns), where=told)
         self.weights.copy_(torch.from_numpy(1 / doubt.clip(LEAST_DOUBT, 1.0)))
         self.scale.settle(self.counting(evidence))
-        self.rarity.settle(evidence[..., OTHERS], self.by_strangest_view(evidence).sum(1))
+        if self.rarity:
+            self.rarity.settle(evidence[..., OTHERS], self.by_strangest_view(evidence).sum(1))
 
     def _standing(self, evidence: Floats) -> Floats:
         """What each column has of where a record stands by each sum, shape (n, columns, sums)."""

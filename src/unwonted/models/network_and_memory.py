@@ -1,4 +1,4 @@
-"""A record by its columns, by how rare they are, and by its neighbours, on one scale and averaged."""
+"""Two densities of a record, by column and by neighbours, on one scale and averaged."""
 
 from typing import Any
 
@@ -18,14 +18,13 @@ __all__ = ["NetworkAndMemory"]
 
 
 class NetworkAndMemory(ColumnModel):
-    """What the network and the nearest records say: the mean of where a record stands by either, and by `Rarity`.
+    """What the network and the nearest records say: the mean of where a record stands by either.
 
-    Rarity has the weight of the share of columns with outcomes that others may settle, against 1: beside the nearest
-    records it finds no more in numbers. All are on the scale of `CommonScale`.
+    Where it stands by the nearest records is told on the scale of `CommonScale`, as the network tells its views.
 
     Args:
         encoder: The parts.
-        network: The deep mixture density network; the only member that is trained by gradient.
+        network: The deep mixture density network, by views; the only member that is trained by gradient.
         most: The most records to keep; 0 for none, and no member that looks for the nearest.
     """
 
@@ -94,16 +93,13 @@ class NetworkAndMemory(ColumnModel):
             self.scale.settle(evidence[..., -1:])
 
     def pool(self, evidence: Floats) -> Floats:
-        of_network = self._of_network(evidence)
-        if self.memory is None:
-            return self.network.pool(of_network)
-        by_column = self.network.by_strangest_view(of_network) + self.weight_of_rarity() * self.network.rare(of_network)
-        return by_column / (2 + self.weight_of_rarity()) + self.by_distance(evidence)
+        by_column = self.network.pool(self._of_network(evidence))
+        return by_column if self.memory is None else by_column / 2 + self.by_distance(evidence)
 
     def by_distance(self, evidence: Floats) -> Floats:
         if self.memory is None:
             return super().by_distance(evidence)
-        shares: Floats = self.scale.parts(evidence[..., -1:])[..., 0] / (2 + self.weight_of_rarity())
+        shares: Floats = self.scale.parts(evidence[..., -1:])[..., 0] / 2
         return shares
 
     def neighbours(self, batch: Encoded) -> list[Tensor]:
@@ -113,10 +109,6 @@ class NetworkAndMemory(ColumnModel):
 
     def held(self, kept: Tensor, position: int) -> list[tuple[int, float]]:
         return self.points.held(kept, position)
-
-    def weight_of_rarity(self) -> float:
-        """Of rarity, where the strangest view has 1 and the nearest records have 1."""
-        return float(self.network.told.double().mean())
 
     def _of_network(self, evidence: Floats) -> Floats:
         return evidence if self.memory is None else evidence[..., :-1]
