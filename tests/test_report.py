@@ -1,13 +1,16 @@
 """The report: right numbers, harmless with hostile values, self-contained, and fitting its window."""
 
+import datetime as dt
 import html
 import json
 import math
+import re
 import shutil
 import subprocess
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -15,18 +18,31 @@ import pyarrow as pa
 import pytest
 
 from fake_detector import FakeDetector, office_table
+from unwonted import DMDN
+from unwonted.encode import Encoder
 from unwonted.errors import DataError
-from unwonted.explain import Expected
+from unwonted.explain import Expected, Explanation, Reason
 from unwonted.metrics import evaluate, normal_mask
+from unwonted.models.base import ColumnModel
 from unwonted.report import build_report, write_report
 from unwonted.report.curves import curve
-from unwonted.report.findings import _pairs, bars
+from unwonted.report.findings import bars
 from unwonted.report.scores import histogram, training
 
 NORMAL, _ = office_table(600, seed=1)
 TABLE, LABELS = office_table(400, seed=2, misuse=30)
 HOSTILE = '<script>alert("x")</script><img src=http://evil.example/x onerror=alert(1)>'
 VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class OfficeDetector(FakeDetector):
+    """The stand-in with what a report reads of a detector beside what it says: its model, and the records it keeps."""
+
+    def __init__(self, normal: pa.Table, ignore=("record_id",)) -> None:
+        super().__init__(normal, ignore)
+        self.model_ = Mock(spec=ColumnModel)
+        self.exemplars_ = self.schema_.select(normal.slice(0, 200))[0]
+        self.encoder_ = Encoder.fit(self.exemplars_, self.schema_)
 
 
 class Page(HTMLParser):
@@ -57,7 +73,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def detector():
-    return FakeDetector(NORMAL)
+    return OfficeDetector(NORMAL)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +90,7 @@ def hostile_page():
             "n" * 300, pa.array([("v\x00\n\u202e" + "w" * 900)] * (table.num_rows - 1) + ["another"])
         )
 
-    detector = FakeDetector(spoil(NORMAL))
+    detector = OfficeDetector(spoil(NORMAL))
     detector.notices_ = (HOSTILE, "long" * 300)
     table = spoil(TABLE)
     at = table.column_names.index("host")
@@ -196,19 +212,39 @@ def test_labels_that_do_not_fit_are_an_error(detector, arguments, said):
 
 
 def test_too_few_calibration_records_are_said_to_promise_nothing():
-    detector = FakeDetector(NORMAL.slice(0, 20))
+    detector = OfficeDetector(NORMAL.slice(0, 20))
     page = build_report(detector, TABLE.slice(0, 1), top=5)
     assert "too few to promise an alert rate of 5\xa0%" in page
     assert "The record does not stand out." in page
     assert "Promised" not in page
 
 
+def test_the_rate_said_to_be_promised_can_be():
+    detector = OfficeDetector(NORMAL.slice(0, 192))
+    detector.alert_rate = 0.01
+    page = build_report(detector, TABLE, top=1)
+    assert "too few to promise an alert rate of 1\xa0%: the smallest that can be promised is 1.1\xa0%" in page
+    assert math.isinf(detector.calibration_.threshold(0.01))
+    assert math.isfinite(detector.calibration_.threshold(0.011))
+
+
+def test_one_value_may_mean_normal(detector, page):
+    assert build_report(detector, TABLE, LABELS, "ordinary", "Six weeks at the office") == page
+    coarse = [int(label != "ordinary") for label in LABELS]
+    assert build_report(detector, TABLE, coarse, 0, top=1) == build_report(detector, TABLE, coarse, [0], top=1)
+
+
+def test_no_records_are_an_error(detector):
+    with pytest.raises(DataError, match="the table has no rows"):
+        build_report(detector, TABLE.slice(0, 0))
+
+
 def test_words_alone_gaps_alone_and_absent_ignored_columns():
     words = pa.table({"a": ["x", "y"] * 60, "b": ["u", "v", "w"] * 40})
-    assert "The strangest 20 records" in build_report(FakeDetector(words, ignore=()), words)
+    assert "The strangest 20 records" in build_report(OfficeDetector(words, ignore=()), words)
     gaps = TABLE.set_column(TABLE.column_names.index("minutes"), "minutes", pa.array([None] * 400, pa.float64()))
-    assert "not in these records" not in build_report(FakeDetector(NORMAL), gaps)
-    assert "not in these records" in build_report(FakeDetector(NORMAL), TABLE.drop_columns("record_id"))
+    assert "not in these records" not in build_report(OfficeDetector(NORMAL), gaps)
+    assert "not in these records" in build_report(OfficeDetector(NORMAL), TABLE.drop_columns("record_id"))
 
 
 def test_bars_account_for_the_whole_score():
@@ -370,9 +406,92 @@ def test_boundless_scores_are_shown_and_drawn(detector, monkeypatch):
     assert "+1 × 10^15" in text
 
 
-def test_what_is_equal_is_no_difference_to_the_nearest_record_however_it_is_written() -> None:
-    record = {"remote": 0, "admin": True, "bytes": 1200, "files": 3, "host": "ws-1"}
-    nearest = {"remote": "false", "admin": "true", "bytes": "1,200", "files": "4", "host": "ws-1"}
-    pairs = _pairs(record, nearest, list(record), set())
-    assert {pair.column: pair.differs for pair in pairs} == dict.fromkeys(record, False) | {"files": True}
-    assert _pairs({"remote": 1}, {"remote": "false"}, ["remote"], set())[0].usual == "0"
+def _of_all_kinds(n=30):
+    """Records in which every column is written otherwise than the model reads it."""
+    rng = np.random.default_rng(0)
+    start = dt.datetime(2024, 1, 17, 19, 54)
+    times = [start + dt.timedelta(minutes=int(m)) for m in rng.integers(0, 90_000, n)]
+    return pa.table(
+        {
+            "written": [f"{time:%Y-%m-%dT%H:%M:%S}" for time in times],
+            "epoch": (1_704_067_200 + rng.integers(0, 86_400, n)).tolist(),
+            "paid": rng.choice(["Yes", "No"], n).tolist(),
+            "remote": rng.integers(0, 2, n).tolist(),
+            "clock": [f"{time:%H:%M:%S}" for time in times],
+            "took": pa.array(
+                [dt.timedelta(days=1, seconds=int(s)) for s in rng.integers(0, 999, n)], pa.duration("us")
+            ),
+            "zoned": pa.array(times, pa.timestamp("us", "Europe/Berlin")),
+            "code": rng.choice(["007", "012"], n).tolist(),
+            "north": (52.516 + rng.normal(0, 2e-4, n)).tolist(),
+        }
+    )
+
+
+def _pairs(page: str, caption: str) -> list[dict[str, tuple[str, str]]]:
+    """Of each record that has such a table the cells of its columns beside the nearest normal record's."""
+    tables = re.findall(rf"{caption}</caption>(.*?)</table>", page, re.DOTALL)
+    rows = [re.findall(r'<tr.*?title="(.*?)".*?<td title="(.*?)".*?<td title="(.*?)"', t, re.DOTALL) for t in tables]
+    return [{name: (seen, usual) for name, seen, usual in found} for found in rows]
+
+
+def test_a_record_that_is_kept_differs_in_nothing_from_the_nearest_one_however_it_is_written():
+    table = _of_all_kinds()
+    detector = DMDN(random_state=0).untrained().fit(table)
+    page = build_report(detector, table, top=30)
+    differing, alike = _pairs(page, "Columns that differ"), _pairs(page, "Columns that agree")
+    assert len(differing) == 30 - detector.exemplars_.num_rows
+    assert sum(len(columns) == 9 for columns in alike) == detector.exemplars_.num_rows > 20
+    assert all(seen == usual for columns in alike for seen, usual in columns.values())
+    assert all(seen != usual for columns in differing for seen, usual in columns.values())
+    assert {usual for columns in alike for _, usual in columns.values()} >= {"true", "false", "007", "012"}
+
+
+def test_a_difference_too_small_for_four_digits_is_shown_in_full():
+    table = _of_all_kinds()
+    detector = DMDN(random_state=0).untrained().fit(table)
+    kept = detector.exemplars_.slice(0, 1)
+    at = kept.column_names.index("north")
+    north = kept["north"][0].as_py()
+    page = build_report(detector, kept.set_column(at, "north", pa.array([north + 1e-9])))
+    assert _pairs(page, "Columns that differ") == [{"north": (str(north + 1e-9), str(north))}]
+
+
+def test_context_tells_which_record_it_was_by_whole_numbers_and_neither_constants_nor_labels():
+    rng = np.random.default_rng(0)
+    ids = rng.integers(10**17, 9 * 10**17, 60)
+    table = pa.table(
+        {f"constant {i}": ["v"] * 60 for i in range(4)}
+        | {"outcome": ["ok", "bad"] * 30, "verdict": ["fine", None, "odd"] * 20, "case_id": ids}
+        | {"x": rng.normal(size=60), "kind": rng.choice(["a", "b"], 60)}
+    )
+    roles = {"outcome": {"role": "label"}, "verdict": {"role": "ignore"}}
+    detector = DMDN(random_state=0, schema=roles).untrained().fit(table)
+    chips = r'<span class="chip">(.*?) <b>(.*?)</b>'
+    found = re.findall(chips, build_report(detector, table, table["verdict"].to_pylist(), ["fine"], top=9))
+    assert {name for name, _ in found} == {"record", "also", "case_id"}
+    shown = [value for name, value in found if name == "case_id"]
+    assert len(shown) == 9
+    assert set(shown) <= {f"{case:,}" for case in ids.tolist()}
+    assert "verdict" in {name for name, _ in re.findall(chips, build_report(detector, table, top=1))}
+
+
+def _hours(seen: float) -> Reason:
+    """A job at 00:36, give or take nine minutes."""
+    grid = np.linspace(0, 24, 1201)
+    expected = Expected("", (0.3, 0.9), (), (), tuple(grid), tuple(np.exp(-(((grid - 0.6) / 0.15) ** 2) / 2)))
+    return Reason("night", "", seen, 5.0, 5.0, expected, "")
+
+
+def test_hours_are_drawn_around_the_clock_and_never_logarithmically(monkeypatch):
+    hours = _hours(22.0)
+    drawn = curve(hours.expected, 22.0, "", around_the_clock=True)
+    assert drawn.x[np.argmax(drawn.height)] == pytest.approx(0.6)
+    assert (drawn.limits, drawn.seen, drawn.beyond, drawn.logarithmic) == ((0.0, 24.0), 22.0, 0, False)
+    night = [dt.datetime(2024, 1, 1 + i % 28, 0, 30 + i % 20) for i in range(60)]
+    table = pa.table({"night": night, "x": np.arange(60.0)})
+    detector = DMDN(random_state=0).untrained().fit(table)
+    monkeypatch.setattr(detector, "explain", lambda X, top: [Explanation(0, 5.0, 0.1, False, (hours,), None)])
+    page = build_report(detector, table.slice(0, 1))
+    (figure,) = re.findall(r'<svg[^>]*aria-label="Expected values.*?</svg>', page, re.DOTALL)
+    assert re.findall(r"<text[^>]*>(.*?)</text>", figure) == ["0", "6", "12", "18", "24"]

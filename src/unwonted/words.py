@@ -3,8 +3,9 @@
 import math
 import unicodedata
 
-__all__ = ["as_score", "clean", "count", "number", "percent", "probability", "text_of"]
+__all__ = ["as_score", "clean", "count", "in_full", "number", "percent", "percent_up", "probability", "text_of"]
 
+_EXACT = 2.0**53  # below which a float64 holds every whole number
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -86,9 +87,23 @@ def percent(share: float) -> str:
         return "<\xa00.001\xa0%"
     if 99.9 < value < 100:
         return ">\xa099.9\xa0%"
-    places = 1 if value >= 1 else 2 if value >= 0.1 else 3
-    text = f"{value:.{places}f}"
+    text = f"{value:.{_places(value)}f}"
     return f"{text.rstrip('0').rstrip('.')}\xa0%"
+
+
+def percent_up(share: float) -> str:
+    r"""A share in percent that is no smaller: rounded up to the digits that `percent` shows.
+
+    >>> [percent_up(share).replace("\xa0", " ") for share in (1 / 97, 0.01, 1 / 2801)]
+    ['1.1 %', '1 %', '0.036 %']
+    """
+    value = 100 * share
+    step = 10.0 ** -_places(value)
+    return percent(math.ceil(value / step - 1e-9) * step / 100)
+
+
+def _places(value: float) -> int:
+    return 1 if value >= 1 else 2 if value >= 0.1 else 3
 
 
 def probability(value: float) -> str:
@@ -112,13 +127,24 @@ def count(n: int, thing: str, things: str | None = None) -> str:
 
 
 def text_of(value: object) -> str:
-    """Any cell's value as text.
+    """Any cell's value as text; whole numbers, which may be names, with all their digits.
 
-    >>> text_of(None), text_of(True), text_of(1234567), text_of(0.5), text_of("ledger")
-    ('missing', 'true', '1,234,567', '0.5', 'ledger')
+    >>> text_of(None), text_of(True), text_of(609_569_349_857_163_471), text_of(0.5), text_of("ledger")
+    ('missing', 'true', '609,569,349,857,163,471', '0.5', 'ledger')
     """
     if value is None:
         return "missing"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return number(value) if isinstance(value, int | float) else str(value)
+    if isinstance(value, float):
+        return in_full(value) if value.is_integer() and abs(value) < _EXACT else number(value)
+    return in_full(value)
+
+
+def in_full(value: object) -> str:
+    """A cell's value as text that tells it from every other.
+
+    >>> in_full(-1234567), in_full(52.516341), in_full(1e300), in_full("ledger")
+    ('−1,234,567', '52.516341', '1e+300', 'ledger')
+    """
+    return f"{value:,}".removesuffix(".0").replace("-", "−") if isinstance(value, int | float) else str(value)

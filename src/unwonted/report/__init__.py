@@ -30,7 +30,7 @@ def write_report(
     table: Any,
     path: str | Path,
     labels: Sequence[Any] | None = None,
-    normal: Sequence[Any] | None = None,
+    normal: Any = None,
     title: str = "Behaviour report",
     *,
     categories: Sequence[Any] | None = None,
@@ -41,7 +41,7 @@ def write_report(
     Args: as `build_report`, and `path`, the file to write.
 
     Raises:
-        DataError: the file cannot be written, or labels do not fit the table.
+        DataError: as `build_report`, or the file cannot be written.
     """
     check_output(path)
     page = build_report(detector, table, labels, normal, title, categories=categories, top=top)
@@ -52,7 +52,7 @@ def build_report(
     detector: "Estimator",
     table: Any,
     labels: Sequence[Any] | None = None,
-    normal: Sequence[Any] | None = None,
+    normal: Any = None,
     title: str = "Behaviour report",
     *,
     categories: Sequence[Any] | None = None,
@@ -68,14 +68,14 @@ def build_report(
         detector: a fitted detector.
         table: the records, as anything `unwonted.sources.as_table` takes, or sequences or images.
         labels: one a row, to judge the scores by, None where there is none; never an input of the model.
-        normal: the labels that mean normal.
+        normal: the label or labels that mean normal.
         title: the page's heading.
         categories: one a row, finer than the labels (kinds of attack), to group the detection by.
         top: how many of the strangest records to show.
         score: what scores the records, with whatever it tells meanwhile; the detector's `anomaly_score`, if not given.
 
     Raises:
-        DataError: the labels or categories do not fit the table, or labels come without `normal`.
+        DataError: the table has no rows, labels or categories do not fit it, or labels come without `normal`.
     """
     arrays = as_arrays(table)
     records = as_table(table) if arrays is None else table

@@ -3,27 +3,30 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from unwonted.arrays import Layout
+from unwonted.arrays import Arrays, Layout
 from unwonted.errors import DataError
-from unwonted.labels import is_gap
-from unwonted.metrics import normal_mask
-from unwonted.report.findings import Finding, findings
+from unwonted.report.beside import beside
+from unwonted.report.findings import Finding, Shown, findings
 from unwonted.report.promise import Promise, promise
-from unwonted.report.quality import Quality, quality
+from unwonted.report.quality import Quality, judged
 from unwonted.report.scores import Histogram, Training, histogram, training
-from unwonted.schema import Schema, profile
-from unwonted.words import as_score, count, number, percent, text_of
+from unwonted.report.truth import Truth, in_words, truth
+from unwonted.schema import Kind, Role, Schema, profile
+from unwonted.words import as_score, count, number, percent, percent_up, text_of
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
 
 __all__ = ["ColumnRow", "Content", "prepare"]
+
+_CONTEXT = 4  # columns, at most, that tell which record it was
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def prepare(
     detector: "Estimator",
     table: pa.Table,
     labels: Sequence[Any] | None,
-    normal: Sequence[Any] | None,
+    normal: Any,
     categories: Sequence[Any] | None,
     title: str,
     top: int,
@@ -75,69 +78,69 @@ def prepare(
     """Scores the table once and works out everything that the page shows.
 
     Raises:
-        DataError: labels or categories do not fit the table, or labels come without `normal`.
+        DataError: the table has no rows, labels or categories do not fit it, or labels come without `normal`.
     """
-    n = table.num_rows
-    unit = "channel" if isinstance(detector.schema_, Layout) else "column"
-    for name, values in (("labels", labels), ("categories", categories)):
-        if values is not None and len(values) != n:
-            raise DataError(f"{name} has {len(values)} values, the table {n} rows; give one value a row")
-    if labels is not None and normal is None:
-        raise DataError("labels were given without the values that mean normal; name them with normal=[...]")
-    given = None if labels is None else [_plain(value) for value in labels]
-    known = np.array([not is_gap(value) for value in given or ()], dtype=bool)
-    ordinary = None if given is None or normal is None else normal_mask(given, normal) & known
-    if ordinary is not None and normal is not None and not ordinary.any():
-        listed = ", ".join(map(repr, normal))
-        raise DataError(
-            f"none of the {known.sum()} labels is {listed}, the values said to mean normal; name one that occurs"
-        )
+    rows = table.num_rows
+    if not rows:
+        raise DataError("the table has no rows; a report needs a record at least")
+    told = truth(labels, normal, categories, rows)
+    records, noticed = detector.schema_.select(table)
     scores = np.asarray(score(table), dtype=np.float64)
     p_values = detector.calibration_.p_values(scores)
     threshold = detector.calibration_.threshold(detector.alert_rate)
     alerts = scores > threshold
-    rows = np.lexsort((np.arange(n), -scores))[:top]
-    head = table.take(pa.array(rows, pa.int64()))
-    names = None
-    judged, unjudged = None, ""
-    if ordinary is not None and given is not None:
-        grouped = given if categories is None else categories
-        names = [text_of(_plain(name)) if told else "no label" for name, told in zip(grouped, known, strict=True)]
-        anomaly = ~ordinary[known]
-        if anomaly.any():
-            groups = [name for name, told in zip(names, known, strict=True) if told]
-            judged = quality(scores[known], anomaly, alerts[known], groups, detector.alert_rate, threshold)
-        else:
-            unjudged = f"All {known.sum():,} labels mean normal: with one kind alone there is nothing to tell apart."
-    counted = alerts if ordinary is None else alerts[ordinary]
-    kept = promise(detector.calibration_, detector.alert_rate, counted, ordinary is not None)
+    measured, unjudged = (None, "") if told is None else judged(told, scores, alerts, detector.alert_rate, threshold)
+    counted = alerts if told is None else alerts[told.normal]
+    unit = "channel" if isinstance(detector.schema_, Layout) else "column"
+    strangest = np.lexsort((np.arange(rows), -scores))[:top]
     return Content(
         title=title,
-        headline=_headline(n, int(alerts.sum())),
+        headline=_headline(rows, int(alerts.sum())),
         summary=_summary(detector, threshold, scores, p_values),
-        records=n,
+        records=rows,
         width=count(len(detector.columns_), unit),
         unit=unit,
         alerts=int(alerts.sum()),
         alert_share=percent(alerts.mean()),
-        promise=kept,
-        findings=findings(
-            detector.explain(head, top=3),
-            np.asarray(detector.contributions(head), dtype=np.float64),
-            detector.columns_,
-            table,
-            rows.tolist(),
-            _context(detector, table),
-            names,
-        ),
+        promise=promise(detector.calibration_, detector.alert_rate, counted, told is not None),
+        findings=_findings(detector, table, records, strangest, told, [labels, categories]),
         histogram=histogram(np.asarray(detector.calibration_.scores, dtype=np.float64), scores, threshold),
         training=training(detector.history_),
         facts=_facts(detector.summary_),
         columns=_columns(detector, table),
-        notices=tuple(n for n in detector.notices_ if n not in detector.schema_.notices),
-        quality=judged,
+        notices=_notices(detector, noticed),
+        quality=measured,
         unjudged=unjudged,
     )
+
+
+def _findings(
+    detector: "Estimator",
+    table: pa.Table,
+    records: pa.Table | Arrays,
+    rows: NDArray[np.int64],
+    told: Truth | None,
+    labels: Sequence[Sequence[Any] | None],
+) -> tuple[Finding, ...]:
+    """The strangest records, ready to show."""
+    head = table.take(pa.array(rows, pa.int64()))
+    explanations = detector.explain(head, top=3)
+    telling = [{reason.column for reason in explanation.reasons} for explanation in explanations]
+    context = _context(detector, table, labels)
+    shown = [
+        Shown(
+            row,
+            None if told is None else told.names[row],
+            tuple((name, text_of(head[name][place].as_py())) for name in context),
+            pairs,
+        )
+        for place, (row, pairs) in enumerate(
+            zip(rows.tolist(), beside(detector, records.take(rows), telling), strict=True)
+        )
+    ]
+    contributions = np.asarray(detector.contributions(head), dtype=np.float64)
+    hours = {column.name for column in detector.schema_.columns if column.kind is Kind.DATETIME}
+    return findings(explanations, contributions, detector.columns_, shown, hours)
 
 
 def _headline(n: int, alerts: int) -> str:
@@ -160,7 +163,7 @@ def _summary(
         return (
             f"{source}, {kept}: too few to promise an alert rate "
             f"of {percent(detector.alert_rate)}: the smallest that can be promised is "
-            f"{percent(1 / (held + 1))}. The strangest records are listed all the same.",
+            f"{percent_up(1 / (held + 1))}. The strangest records are listed all the same.",
         )
     strangest = int(np.argmax(scores))
     rarity = max(1, round(1 / float(p_values[strangest])))
@@ -172,10 +175,25 @@ def _summary(
     )
 
 
-def _context(detector: "Estimator", table: pa.Table) -> list[str]:
-    """Columns that are no features yet tell a reader who, when or which record it was."""
+def _context(detector: "Estimator", table: pa.Table, labels: Sequence[Sequence[Any] | None]) -> list[str]:
+    """Columns that are no features yet tell a reader who, when or which record it was; no labels among them."""
     present = set(table.column_names) - set(detector.columns_)
-    return [column.name for column in detector.schema_.columns if column.name in present][:4]
+    named = [in_words(values) for values in labels if values is not None]
+    telling = (
+        column.name
+        for column in detector.schema_.columns
+        if column.name in present
+        and column.kind is not Kind.CONSTANT
+        and column.role is not Role.LABEL
+        and (not named or in_words(table[column.name]) not in named)
+    )
+    return list(islice(telling, _CONTEXT))
+
+
+def _notices(detector: "Estimator", noticed: Sequence[str]) -> tuple[str, ...]:
+    """What was noticed in training and in these records, but for what stands beside the columns."""
+    told = dict.fromkeys((*detector.notices_, *noticed))
+    return tuple(notice for notice in told if notice not in detector.schema_.notices)
 
 
 def _facts(summary: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -206,7 +224,3 @@ def _columns(detector: "Estimator", table: pa.Table) -> tuple[ColumnRow, ...]:
         notices = tuple(notice.removeprefix(f"column {column.name!r}: ") for notice in column.notices)
         rows.append(ColumnRow(column.name, str(column.kind), str(column.role), distinct, missing, example, notices))
     return tuple(rows)
-
-
-def _plain(value: Any) -> Any:
-    return value.as_py() if isinstance(value, pa.Scalar) else value

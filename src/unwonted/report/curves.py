@@ -23,6 +23,7 @@ class Curve:
     height: NDArray[np.float64]
     limits: tuple[float, float]
     logarithmic: bool
+    around_the_clock: bool
     linear_below: float
     intervals: tuple[tuple[float, float], ...]  # two where what is expected lies around midnight
     seen: float | None
@@ -30,11 +31,11 @@ class Curve:
     describe: str
 
 
-def curve(expected: "Expected", seen: float | None, describe: str) -> Curve | None:
+def curve(expected: "Expected", seen: float | None, describe: str, *, around_the_clock: bool = False) -> Curve | None:
     """The expected density over an axis that shows both it and the seen value; None without a curve.
 
     The axis is logarithmic where the values range over orders of magnitude, and then shows the density
-    of the logarithm, so that areas stay shares of probability.
+    of the logarithm, so that areas stay shares of probability. Around the clock it is a whole day.
     """
     x, height = np.asarray(expected.grid, np.float64), np.asarray(expected.density, np.float64)
     finite = np.isfinite(x) & np.isfinite(height)
@@ -50,9 +51,12 @@ def curve(expected: "Expected", seen: float | None, describe: str) -> Curve | No
     for first, last in intervals:
         low, high = min(low, max(first, x[0])), max(high, min(last, x[-1]))
     furthest = high if seen is None or math.isinf(seen) else max(high, seen)
-    logarithmic = low >= 0 and (seen is None or seen >= 0) and furthest > 30 * max(median, low, high / 1e9)
+    from_zero = low >= 0 and (seen is None or seen >= 0)
+    logarithmic = not around_the_clock and from_zero and furthest > 30 * max(median, low, high / 1e9)
     linear_below = max(median, high / 1e6)
-    if logarithmic:
+    if around_the_clock:
+        left, right = float(x[0]), float(x[-1])
+    elif logarithmic:
         low = low if low > 0 and (seen is None or seen > 0) else 0.0
         height = height * (x if low > 0 else np.maximum(x, linear_below))
         left, right = (min(low, seen) if seen else low), furthest * 1.4
@@ -69,7 +73,18 @@ def curve(expected: "Expected", seen: float | None, describe: str) -> Curve | No
     at = None if seen is None else min(max(seen, left), right)
     x, height = x[inside], height[inside]
     intervals = tuple((max(first, left), min(last, right)) for first, last in intervals)
-    return Curve(x, height / height.max(), (left, right), logarithmic, linear_below, intervals, at, beyond, describe)
+    return Curve(
+        x,
+        height / height.max(),
+        (left, right),
+        logarithmic,
+        around_the_clock,
+        linear_below,
+        intervals,
+        at,
+        beyond,
+        describe,
+    )
 
 
 def _stretches(interval: tuple[float, float] | None, drawn: tuple[float, float]) -> tuple[tuple[float, float], ...]:

@@ -18,6 +18,7 @@ from matplotlib.ticker import (
     EngFormatter,
     FixedLocator,
     FuncFormatter,
+    LinearLocator,
     MaxNLocator,
     NullFormatter,
     NullLocator,
@@ -115,6 +116,8 @@ def expectation(curve: Curve, name: str) -> Markup:
             axes.xaxis.set_major_locator(FixedLocator(_decades(low, curve.limits[1], curve.linear_below)))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
+        elif curve.around_the_clock:
+            axes.xaxis.set_major_locator(LinearLocator(5))
         else:
             axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))

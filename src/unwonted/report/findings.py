@@ -1,21 +1,21 @@
 """The top anomalies, each made ready to show: who, how strange, which columns, what instead."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from unwonted.report.beside import Pair
 from unwonted.report.curves import Curve, curve
-from unwonted.words import as_score, number, percent, probability, text_of
+from unwonted.words import as_score, percent, probability
 
 if TYPE_CHECKING:
     from unwonted.explain import Explanation, Picture, Reason
 
-__all__ = ["Bar", "Finding", "Likely", "Pair", "ReasonView", "bars", "findings"]
+__all__ = ["Bar", "Finding", "Likely", "ReasonView", "Shown", "bars", "findings"]
 
 _BARS = 8  # columns drawn one by one; the others are summed into a last bar
 _ALSO = 0.2  # a further column is named from this share of the first one's contribution on
@@ -58,14 +58,13 @@ class ReasonView:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A column of the record beside the nearest normal record's."""
+class Shown:
+    """What the page shows of a record beside its explanation."""
 
-    column: str
-    seen: str
-    usual: str
-    differs: bool
-    telling: bool
+    row: int
+    label: str | None
+    context: tuple[tuple[str, str], ...]
+    pairs: tuple[Pair, ...]
 
 
 @dataclass(frozen=True)
@@ -95,10 +94,8 @@ def findings(
     explanations: Sequence["Explanation"],
     contributions: NDArray[np.float64],
     columns: Sequence[str],
-    table: pa.Table,
-    rows: Sequence[int],
-    context: Sequence[str],
-    labels: Sequence[str] | None,
+    shown: Sequence[Shown],
+    hours: Set[str],
 ) -> tuple[Finding, ...]:
     """Builds one finding for each explanation.
 
@@ -106,33 +103,29 @@ def findings(
         explanations: one a record, strangest first.
         contributions: `(n, d)`, the same records' contributions to the score.
         columns: the `d` column names.
-        table: the whole table the records came from.
-        rows: the records' positions in it.
-        context: names of columns that say who and when but are no features.
-        labels: one a row of the table, or None.
+        shown: what else is shown of the same records.
+        hours: names of columns of which hours of the day are expected.
     """
     strongest = max((e.score for e in explanations if math.isfinite(e.score)), default=1.0)
-    records = table.take(pa.array(rows, pa.int64())).to_pylist() if rows else []
     views = []
-    for rank, (explanation, row, record) in enumerate(zip(explanations, rows, records, strict=True), start=1):
+    for rank, (explanation, record) in enumerate(zip(explanations, shown, strict=True), start=1):
         reasons = explanation.reasons
-        pairs = _pairs(record, explanation.nearest, columns, {reason.column for reason in reasons})
         views.append(
             Finding(
                 rank=rank,
-                record=row + 1,
+                record=record.row + 1,
                 score=as_score(explanation.score),
                 p_value=probability(explanation.p_value),
                 alert=explanation.alert,
                 phrase=reasons[0].phrase if reasons else "no single column stands out",
                 strength=100 * min(1.0, max(0.02, explanation.score / strongest)) if strongest > 0 else 100.0,
-                label=None if labels is None else labels[row],
-                context=tuple((name, text_of(record[name])) for name in context),
+                label=record.label,
+                context=record.context,
                 also=tuple(r.column for r in reasons[1:] if r.contribution > _ALSO * reasons[0].contribution),
-                reasons=tuple(_reason(reason) for reason in reasons),
+                reasons=tuple(_reason(reason, reason.column in hours) for reason in reasons),
                 bars=bars(columns, contributions[rank - 1]),
-                differing=tuple(pair for pair in pairs if pair.differs),
-                alike=tuple(pair for pair in pairs if not pair.differs),
+                differing=tuple(pair for pair in record.pairs if pair.differs),
+                alike=tuple(pair for pair in record.pairs if not pair.differs),
                 baseline=as_score(explanation.baseline) if explanation.baseline else "",
                 kind=explanation.kind,
                 picture=explanation.picture,
@@ -170,7 +163,7 @@ def bars(columns: Sequence[str], values: NDArray[np.float64]) -> tuple[Bar, ...]
     )
 
 
-def _reason(reason: "Reason") -> ReasonView:
+def _reason(reason: "Reason", of_hours: bool) -> ReasonView:
     expected = reason.expected
     describe = f"Expected values of {reason.column}: {expected.text}. Seen: {reason.seen}."
     return ReasonView(
@@ -180,7 +173,7 @@ def _reason(reason: "Reason") -> ReasonView:
         expected=expected.text,
         near=", ".join(reason.likes),
         contribution=as_score(reason.contribution, signed=True),
-        curve=curve(expected, reason.seen_value, describe),
+        curve=curve(expected, reason.seen_value, describe, around_the_clock=of_hours),
         likely=_likely(reason),
     )
 
@@ -195,31 +188,3 @@ def _likely(reason: "Reason") -> tuple[Likely, ...]:
     return tuple(
         Likely(text, percent(share), min(100.0, max(0.8, 100 * share)), (text, share) == held) for text, share in shares
     )
-
-
-def _pairs(
-    record: Mapping[str, Any], nearest: Mapping[str, str] | None, columns: Sequence[str], telling: set[str]
-) -> list[Pair]:
-    if nearest is None:
-        return []
-    pairs = [
-        Pair(name, seen, usual, seen != usual, name in telling)
-        for name, seen, usual in (
-            (name, text_of(record[name]), _alike(record[name], nearest[name])) for name in columns if name in nearest
-        )
-    ]
-    return sorted(pairs, key=lambda pair: not pair.telling)
-
-
-def _alike(value: object, text: str) -> str:
-    """The other record's text in the form that this record's value is written in."""
-    if isinstance(value, bool):
-        return text.lower()
-    if isinstance(value, int | float):
-        if text in ("true", "false"):  # a column of 0 and 1 is read as booleans
-            return "1" if text == "true" else "0"
-        try:
-            return number(float(text.replace(",", "")))
-        except ValueError:
-            return text
-    return text

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from unwonted.metrics import detection_by_category, evaluate
+from unwonted.report.truth import Truth
 from unwonted.words import percent
 
-__all__ = ["CategoryRow", "Quality", "Rates", "quality"]
+__all__ = ["CategoryRow", "Quality", "Rates", "judged", "quality"]
 
 _POINTS = 400
 
@@ -92,6 +93,18 @@ def quality(
         categories=tuple(_category(row["category"], row["n"], row["alerts"], f"{row['auroc']:.3f}") for row in found),
         normal=_category("normal", normals, confusion["fp"], ""),
     )
+
+
+def judged(
+    told: Truth, scores: NDArray[np.float64], alerts: NDArray[np.bool_], alert_rate: float, threshold: float
+) -> tuple[Quality | None, str]:
+    """The quality by the records that have a label, or why there is none to tell."""
+    known = told.known
+    anomaly = ~told.normal[known]
+    if not anomaly.any():
+        return None, f"All {len(anomaly):,} labels mean normal: with one kind alone there is nothing to tell apart."
+    names = [name for name, has_label in zip(told.names, known, strict=True) if has_label]
+    return quality(scores[known], anomaly, alerts[known], names, alert_rate, threshold), ""
 
 
 def _category(name: str, records: int, flagged: int, auroc: str) -> CategoryRow:

@@ -1,0 +1,61 @@
+"""Records beside the nearest normal ones, column by column, compared as the model reads them."""
+
+import datetime as dt
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from unwonted.arrays import Arrays
+from unwonted.explain.nearest import nearest
+from unwonted.words import in_full, text_of
+
+if TYPE_CHECKING:
+    from unwonted.estimator import Estimator
+
+__all__ = ["Pair", "beside"]
+
+_NO_DAY = dt.date(1970, 1, 1)  # on which times without a date lie
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A column of a record beside the nearest normal record's."""
+
+    column: str
+    seen: str
+    usual: str
+    differs: bool
+    telling: bool
+
+
+def beside(detector: "Estimator", records: pa.Table | Arrays, telling: Sequence[Set[str]]) -> list[tuple[Pair, ...]]:
+    """For each selected record of a table its columns beside the nearest normal record's; none where none is kept.
+
+    Args:
+        detector: a fitted detector.
+        records: as its schema selects them.
+        telling: for each record the columns that make it strange; they come first.
+    """
+    if isinstance(records, Arrays) or (near := nearest(detector, detector.encoder_.transform(records))) is None:
+        return [()] * records.num_rows
+    kept = detector.exemplars_.take(pa.array(near))
+    return [
+        tuple(_pair(name, seen[name], usual[name], name in told) for name in sorted(seen, key=lambda c: c not in told))
+        for seen, usual, told in zip(records.to_pylist(), kept.to_pylist(), telling, strict=True)
+    ]
+
+
+def _pair(column: str, seen: Any, usual: Any, telling: bool) -> Pair:
+    texts = _text(seen), _text(usual)
+    differs = seen != usual
+    if differs and texts[0] == texts[1]:
+        texts = in_full(seen), in_full(usual)
+    return Pair(column, *texts, differs, telling)
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, dt.datetime) and cell.date() == _NO_DAY:
+        return str(cell.time())
+    return text_of(cell)
