@@ -41,6 +41,7 @@ def beside(detector: "Estimator", records: pa.Table | Arrays, telling: Sequence[
     if isinstance(records, Arrays) or (near := nearest(detector, detector.encoder_.transform(records))) is None:
         return [()] * records.num_rows
     kept = detector.exemplars_.take(pa.array(near))
+    assert not isinstance(kept, Arrays)
     return [
         tuple(_pair(name, seen[name], usual[name], name in told) for name in sorted(seen, key=lambda c: c not in told))
         for seen, usual, told in zip(records.to_pylist(), kept.to_pylist(), telling, strict=True)
