@@ -1,7 +1,9 @@
 """The report: right numbers, harmless with hostile values, self-contained, and fitting its window."""
 
+import contextlib
 import datetime as dt
 import html
+import io
 import json
 import math
 import re
@@ -18,9 +20,10 @@ import pyarrow as pa
 import pytest
 
 from fake_detector import FakeDetector, office_table
-from unwonted import DMDN
+from unwonted import DAGMM, DMDN, DSEBM, DMDNClassifier
+from unwonted.cli import main
 from unwonted.encode import Encoder
-from unwonted.errors import DataError
+from unwonted.errors import DataError, DataWarning
 from unwonted.explain import Expected, Explanation, Reason
 from unwonted.metrics import evaluate, normal_mask
 from unwonted.models.base import ColumnModel
@@ -28,6 +31,7 @@ from unwonted.report import build_report, write_report
 from unwonted.report.curves import curve
 from unwonted.report.findings import bars
 from unwonted.report.scores import histogram, training
+from unwonted.sources import write_table
 
 NORMAL, _ = office_table(600, seed=1)
 TABLE, LABELS = office_table(400, seed=2, misuse=30)
@@ -495,3 +499,93 @@ def test_hours_are_drawn_around_the_clock_and_never_logarithmically(monkeypatch)
     page = build_report(detector, table.slice(0, 1))
     (figure,) = re.findall(r'<svg[^>]*aria-label="Expected values.*?</svg>', page, re.DOTALL)
     assert re.findall(r"<text[^>]*>(.*?)</text>", figure) == ["0", "6", "12", "18", "24"]
+
+
+@pytest.mark.parametrize(
+    ("model", "start", "loss"),
+    [
+        (DSEBM(random_state=0), "the nearest normal record", "loss"),
+        (DSEBM(random_state=0, exemplars=0), "a typical record", "loss"),
+        (DAGMM(random_state=0), "the nearest normal record", "loss"),
+        (DMDNClassifier(random_state=0, exemplars=0), "a typical record", "loss, in nats"),
+    ],
+)
+def test_the_page_says_what_is_true_of_the_model(model, start, loss):
+    table = _of_all_kinds().select(["north", "paid"])
+    detector = model.untrained().fit(table, ["ok", "ok", "bad"] * 10)
+    detector.history_ = {"train": [2.0, 1.0], "validation": [2.0, 1.5]}
+    page = build_report(detector, table, top=2)
+    assert f"of {start} on</h4>" in page
+    assert f"measured from {start} on." in page
+    assert f">{loss}</text>" in page
+    assert "expected in its place" not in page
+    assert "less probable the record" not in page
+    assert "its own explanation" not in page
+    kept = start == "the nearest normal record"
+    assert ("<dt>nearest normal</dt>" in page) == kept
+    assert ("normal record most like it" in page) == kept
+    assert "unknown" not in page
+
+
+def test_a_density_says_what_was_expected_and_that_its_score_explains_itself(page):
+    assert "expected in its place" in page
+    assert "its own explanation" in page
+    assert ">loss, in nats</text>" in page
+    assert "adds to the score</h4>" in page
+    assert "most likely" not in page
+
+
+def test_a_classifier_tells_the_label_and_probability_of_each_finding():
+    table = _of_all_kinds().select(["north", "paid"])
+    labels = ["ok", "ok", "bad"] * 10
+    detector = DMDNClassifier(normal="ok", random_state=0).untrained().fit(table, labels)
+    page = build_report(detector, table, labels, "ok", top=30)
+    rows = [int(row) - 1 for row in re.findall(r"record <b>(\d+)</b>", page)]
+    told = re.findall(r"most likely <b>(\w+), ([\d.]+)\xa0%</b>", page)
+    assert [label for label, _ in told] == detector.predict(table)[rows].tolist()
+    assert [float(share) for _, share in told] == pytest.approx(
+        100 * detector.predict_proba(table).max(1)[rows], abs=0.06
+    )
+
+
+def test_a_network_that_learnt_anew_from_all_records_is_not_said_to_be_the_best_of_the_first():
+    table = _of_all_kinds(400).select(["north", "paid"])
+    detector = DMDNClassifier(random_state=0).untrained().fit(table, ["ok", "ok", "ok", "bad"] * 100)
+    first, held_out = {"train": [2.0, 1.0], "validation": [2.0, 1.5]}, detector.summary_["validation"]
+    detector.history_ = first
+    text = Page(build_report(detector, table, top=1)).text
+    assert "epoch 2, the best of a first network; then one learnt anew, for as long, from all records." in text
+    assert f"held out at first, to choose when to stop\n{held_out}" in text
+    assert "to fit the weights" not in text
+    once = DMDN(random_state=0).untrained().fit(table)
+    once.history_ = first
+    text = Page(build_report(once, table, top=1)).text
+    assert "epoch 2, whose weights were kept." in text
+    assert f"to fit the weights\n{once.summary_['train']}" in text
+
+
+def test_the_page_notices_the_training_records_and_what_counts_as_missing():
+    table = _of_all_kinds()
+    detector = DMDN(random_state=0).untrained().fit(table)
+    learnt = "these look like the records that the model learnt from"
+    assert learnt in build_report(detector, table, top=1)
+    at = table.column_names.index("epoch")
+    other = table.slice(0, 3).set_column(at, "epoch", pa.array(["soon", "1704067200", "1704067201"]))
+    with pytest.warns(DataWarning):
+        page = build_report(detector, other, top=1)
+    assert learnt not in page
+    assert page.count("1 of 3 values are no numbers (such as &#39;soon&#39;) and count as missing") == 1
+
+
+def test_one_is_counted_as_one(detector, tmp_path):
+    page = build_report(detector, TABLE.slice(0, 1), LABELS[:1], "ordinary")
+    assert "The only label means normal" in page
+    with pytest.raises(DataError, match="1 value, the table 2 rows"):
+        build_report(detector, TABLE.slice(0, 2), LABELS[:1], "ordinary")
+    model, data = tmp_path / "m.safetensors", tmp_path / "one.parquet"
+    DMDN(random_state=0).untrained().fit(_of_all_kinds()).save(model)
+    write_table(_of_all_kinds().slice(0, 1), data)
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told):
+        assert main(["report", str(model), str(data), "-o", str(tmp_path / "r.html")]) == 0
+    assert "report on 1 record;" in told.getvalue()

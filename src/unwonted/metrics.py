@@ -159,8 +159,9 @@ def _columns(
             "give one of each a record."
         )
     if truth.all() or not truth.any():
-        kind = "normal" if truth.size and not truth.any() else "anomalous"
-        found = f"All {truth.size} records are labelled {kind}" if truth.size else "There are no records"
+        kind = "normal" if not truth.any() else "anomalous"
+        all_of = "The only record is" if truth.size == 1 else f"All {truth.size:,} records are"
+        found = f"{all_of} labelled {kind}" if truth.size else "There are no records"
         raise DataError(f"{found}; measuring needs normal and anomalous ones: check the label and its values.")
     return score, truth, alert
 

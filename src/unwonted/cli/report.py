@@ -23,7 +23,9 @@ from unwonted.cli.options import (
 from unwonted.cli.scoring import anomaly_scores
 from unwonted.cli.terminal import Terminal
 from unwonted.errors import DataWarning
+from unwonted.familiar import familiar
 from unwonted.sources import atomic_write, check_output, notices_of, read_table
+from unwonted.words import count
 
 __all__ = ["report"]
 
@@ -58,16 +60,19 @@ def report(
         if categories is not None:
             check_column(table, categories, files)
         if not labels.known.all():
-            notices.append(f"{(~labels.known).sum():,} records have no label: shown, but nothing is judged by them")
+            without = count(int((~labels.known).sum()), "record has", "records have")
+            notices.append(f"{without} no label: shown, but nothing is judged by them")
         given |= {"labels": table[label].to_pylist(), "normal": normal}
         if categories is not None:
             given["categories"] = table[categories].to_pylist()
     with about(files), warnings.catch_warnings():
-        notices += detector.schema_.select(table)[1]
+        records, noticed = detector.schema_.select(table)
+        learnt = familiar(detector, records)
+        notices += [*noticed, *([learnt] if learnt else [])]
         warnings.simplefilter("ignore", DataWarning)  # told by the notices, once
         page = build_report(detector, table, title=files[0].name, top=top, **given)
     atomic_write(output, page.encode())
     terminal.notices(notices)
-    terminal.say(f"{output}: report on {table.num_rows:,} records; open it in a browser")
+    terminal.say(f"{output}: report on {count(table.num_rows, 'record')}; open it in a browser")
     if as_json:
         terminal.json({"report": str(output), "records": table.num_rows, "notices": notices})

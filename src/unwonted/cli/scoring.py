@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin
 from unwonted.arrays import array_column
 from unwonted.cli.terminal import Terminal
 from unwonted.errors import DataError
-from unwonted.split import fingerprints
+from unwonted.familiar import familiar
 from unwonted.words import as_score, count, percent, probability
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ __all__ = ["Scored", "added_names", "anomaly_scores", "as_objects", "explained",
 
 CHUNK = 256
 AT_A_TIME = 16_384  # records
-FOUND_AGAIN = 0.5
-"""Share of the model's stored training records above which a file is taken for the training file."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,9 @@ def score(detector: "Estimator", table: pa.Table, terminal: Terminal) -> Scored:
     few = detector.calibration_.notice(detector.alert_rate)
     if few:
         said.append(few)
-    if _seen_in_training(detector, records):
-        said.append(
-            "these look like the records that the model learnt from: their share of alerts is no test of the alert rate"
-        )
+    learnt = familiar(detector, records)
+    if learnt:
+        said.append(learnt)
     order = np.lexsort((np.arange(len(scores)), -scores))
     told: tuple[NDArray[Any], ...] = ()
     if isinstance(detector, ClassifierMixin):
@@ -153,9 +150,3 @@ def as_objects(findings: Sequence["Explanation"], rows: Sequence[int]) -> list[d
         }
         for finding, row in zip(findings, rows, strict=True)
     ]
-
-
-def _seen_in_training(detector: "Estimator", records: pa.Table) -> bool:
-    """Whether most of the training records that the model keeps are among these."""
-    kept = np.unique(fingerprints(detector.exemplars_))
-    return len(kept) > 0 and float(np.isin(kept, fingerprints(records)).mean()) > FOUND_AGAIN

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
 
 from unwonted.arrays import Arrays, Layout
 from unwonted.errors import DataError
+from unwonted.familiar import familiar
 from unwonted.report.beside import beside
 from unwonted.report.findings import Finding, Shown, findings
 from unwonted.report.promise import Promise, promise
 from unwonted.report.quality import Quality, judged
 from unwonted.report.scores import Histogram, Training, histogram, training
 from unwonted.report.truth import Truth, in_words, truth
+from unwonted.report.wording import Wording, learnt_anew, wording
 from unwonted.schema import Kind, Role, Schema, profile
 from unwonted.words import as_score, count, number, percent, percent_up, text_of
 
@@ -47,6 +50,7 @@ class Content:
     """Everything on the page, in the order in which it is read."""
 
     title: str
+    wording: Wording
     headline: str
     summary: tuple[str, ...]
     records: int
@@ -95,6 +99,7 @@ def prepare(
     strangest = np.lexsort((np.arange(rows), -scores))[:top]
     return Content(
         title=title,
+        wording=wording(detector),
         headline=_headline(rows, int(alerts.sum())),
         summary=_summary(detector, threshold, scores, p_values),
         records=rows,
@@ -108,7 +113,7 @@ def prepare(
         training=training(detector.history_),
         facts=_facts(detector.summary_),
         columns=_columns(detector, table),
-        notices=_notices(detector, noticed),
+        notices=_notices(detector, noticed, familiar(detector, records)),
         quality=measured,
         unjudged=unjudged,
     )
@@ -126,17 +131,18 @@ def _findings(
     head = table.take(pa.array(rows, pa.int64()))
     explanations = detector.explain(head, top=3)
     telling = [{reason.column for reason in explanation.reasons} for explanation in explanations]
-    context = _context(detector, table, labels)
+    context = [(name, head[name].to_pylist()) for name in _context(detector, table, labels)]
+    chosen = records.take(rows)
+    views = zip(rows.tolist(), _predicted(detector, chosen), beside(detector, chosen, telling), strict=True)
     shown = [
         Shown(
             row,
             None if told is None else told.names[row],
-            tuple((name, text_of(head[name][place].as_py())) for name in context),
+            predicted,
+            tuple((name, text_of(cells[place])) for name, cells in context),
             pairs,
         )
-        for place, (row, pairs) in enumerate(
-            zip(rows.tolist(), beside(detector, records.take(rows), telling), strict=True)
-        )
+        for place, (row, predicted, pairs) in enumerate(views)
     ]
     contributions = np.asarray(detector.contributions(head), dtype=np.float64)
     hours = {column.name for column in detector.schema_.columns if column.kind is Kind.DATETIME}
@@ -158,7 +164,7 @@ def _summary(
     if not summary["validation"]:  # K-fold scores
         kept = "each of them held out in turn"
     else:
-        kept = f"{held:,} of them held out" + " at first" * (summary["train"] == summary["rows"])
+        kept = f"{held:,} of them held out" + " at first" * learnt_anew(summary)
     if not math.isfinite(threshold):
         return (
             f"{source}, {kept}: too few to promise an alert rate "
@@ -190,19 +196,30 @@ def _context(detector: "Estimator", table: pa.Table, labels: Sequence[Sequence[A
     return list(islice(telling, _CONTEXT))
 
 
-def _notices(detector: "Estimator", noticed: Sequence[str]) -> tuple[str, ...]:
+def _predicted(detector: "Estimator", records: pa.Table | Arrays) -> list[str]:
+    """The label that a classifier takes for the most probable of each record, and how probable it is."""
+    if not isinstance(detector, ClassifierMixin):
+        return [""] * records.num_rows
+    probabilities = detector.predict_proba(records)
+    labels = detector.classes_[probabilities.argmax(1)].tolist()
+    return [f"{text_of(label)}, {percent(p)}" for label, p in zip(labels, probabilities.max(1).tolist(), strict=True)]
+
+
+def _notices(detector: "Estimator", noticed: Sequence[str], learnt: str | None) -> tuple[str, ...]:
     """What was noticed in training and in these records, but for what stands beside the columns."""
-    told = dict.fromkeys((*detector.notices_, *noticed))
+    told = dict.fromkeys((*detector.notices_, *noticed, *([learnt] if learnt else [])))
     return tuple(notice for notice in told if notice not in detector.schema_.notices)
 
 
 def _facts(summary: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """The training run in a few figures."""
+    anew = learnt_anew(summary)
+    held_out = "held out at first, " * anew
     wanted = (
         ("rows", "records learnt from"),
-        ("train", "to fit the weights"),
-        ("validation", "to choose when to stop"),
-        ("calibration", "to set the threshold"),
+        *(() if anew else (("train", "to fit the weights"),)),
+        ("validation", f"{held_out}to choose when to stop"),
+        ("calibration", f"{held_out}to set the threshold"),
         ("steps", "training steps"),
         ("seconds", "seconds"),
     )

@@ -182,7 +182,7 @@ def scores(histogram: Histogram, name: str = "scores") -> Markup:
         return _markup(figure, histogram.describe)
 
 
-def training(history: Training, name: str = "training") -> Markup:
+def training(history: Training, loss: str, name: str = "training") -> Markup:
     """Training and validation loss over the epochs, with the epoch whose weights were kept."""
     with _drawing(name, (5.6, 2.5)) as (figure, axes):
         low, high = history.limits
@@ -199,7 +199,7 @@ def training(history: Training, name: str = "training") -> Markup:
         axes.grid(axis="y", color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("epoch")
-        axes.set_ylabel("loss, in nats")
+        axes.set_ylabel(loss)
         return _markup(figure, history.describe)
 
 

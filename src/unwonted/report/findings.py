@@ -49,7 +49,7 @@ class ReasonView:
 
     column: str
     seen: str
-    beside: str  # what stands beside it: what was expected, or the nearest normal record's
+    beside: str  # what stands beside it: what was expected, or the nearest normal record's; empty where there is none
     expected: str
     near: str  # what the nearest of all training records hold, where that counts
     contribution: str
@@ -63,6 +63,7 @@ class Shown:
 
     row: int
     label: str | None
+    predicted: str  # by a classifier
     context: tuple[tuple[str, str], ...]
     pairs: tuple[Pair, ...]
 
@@ -79,6 +80,7 @@ class Finding:
     phrase: str
     strength: float  # score in percent of the highest one shown
     label: str | None
+    predicted: str
     context: tuple[tuple[str, str], ...]
     also: tuple[str, ...]  # further columns that are strange enough to name in the summary
     reasons: tuple[ReasonView, ...]
@@ -120,9 +122,12 @@ def findings(
                 phrase=reasons[0].phrase if reasons else "no single column stands out",
                 strength=100 * min(1.0, max(0.02, explanation.score / strongest)) if strongest > 0 else 100.0,
                 label=record.label,
+                predicted=record.predicted,
                 context=record.context,
                 also=tuple(r.column for r in reasons[1:] if r.contribution > _ALSO * reasons[0].contribution),
-                reasons=tuple(_reason(reason, reason.column in hours) for reason in reasons),
+                reasons=tuple(
+                    _reason(reason, _beside(reason, explanation), reason.column in hours) for reason in reasons
+                ),
                 bars=bars(columns, contributions[rank - 1]),
                 differing=tuple(pair for pair in record.pairs if pair.differs),
                 alike=tuple(pair for pair in record.pairs if not pair.differs),
@@ -163,19 +168,28 @@ def bars(columns: Sequence[str], values: NDArray[np.float64]) -> tuple[Bar, ...]
     )
 
 
-def _reason(reason: "Reason", of_hours: bool) -> ReasonView:
+def _reason(reason: "Reason", beside: str, of_hours: bool) -> ReasonView:
     expected = reason.expected
     describe = f"Expected values of {reason.column}: {expected.text}. Seen: {reason.seen}."
     return ReasonView(
         column=reason.column,
         seen=reason.seen,
-        beside="nearest normal" if reason.surprise is None else "expected",
+        beside=beside,
         expected=expected.text,
         near=", ".join(reason.likes),
         contribution=as_score(reason.contribution, signed=True),
         curve=curve(expected, reason.seen_value, describe, around_the_clock=of_hours),
         likely=_likely(reason),
     )
+
+
+def _beside(reason: "Reason", explanation: "Explanation") -> str:
+    """What the text stands for that is shown beside what was seen."""
+    if reason.surprise is not None:
+        return "expected"
+    picture = explanation.picture
+    nearest = explanation.nearest if picture is None else picture.nearest
+    return "" if nearest is None else "nearest normal"
 
 
 def _likely(reason: "Reason") -> tuple[Likely, ...]:

@@ -102,7 +102,8 @@ def judged(
     known = told.known
     anomaly = ~told.normal[known]
     if not anomaly.any():
-        return None, f"All {len(anomaly):,} labels mean normal: with one kind alone there is nothing to tell apart."
+        found = "The only label means" if len(anomaly) == 1 else f"All {len(anomaly):,} labels mean"
+        return None, f"{found} normal: with one kind alone there is nothing to tell apart."
     names = [name for name, has_label in zip(told.names, known, strict=True) if has_label]
     return quality(scores[known], anomaly, alerts[known], names, alert_rate, threshold), ""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unwonted.errors import DataError
 from unwonted.labels import is_gap
 from unwonted.metrics import normal_mask
-from unwonted.words import text_of
+from unwonted.words import count, text_of
 
 __all__ = ["Truth", "in_words", "truth"]
 
@@ -39,7 +39,7 @@ def truth(labels: Sequence[Any] | None, normal: Any, categories: Sequence[Any] |
     """
     for what, values in (("labels", labels), ("categories", categories)):
         if values is not None and len(values) != rows:
-            raise DataError(f"{what} has {len(values)} values, the table {rows} rows; give one value a row")
+            raise DataError(f"{what} has {count(len(values), 'value')}, the table {count(rows, 'row')}; give one a row")
     if labels is None:
         return None
     if normal is None:
@@ -48,10 +48,8 @@ def truth(labels: Sequence[Any] | None, normal: Any, categories: Sequence[Any] |
     known = np.array([not is_gap(label) for label in given], dtype=bool)
     ordinary = normal_mask(given, wanted) & known
     if not ordinary.any():
-        listed = ", ".join(map(repr, wanted))
-        raise DataError(
-            f"none of the {known.sum()} labels is {listed}, the values said to mean normal; name one that occurs"
-        )
+        found, listed = count(int(known.sum()), "label"), ", ".join(map(repr, wanted))
+        raise DataError(f"none of {found} is {listed}, the values said to mean normal; name one that occurs")
     names = in_words(given if categories is None else categories)
     return Truth(known, ordinary, tuple(name if told else "no label" for name, told in zip(names, known, strict=True)))
 
