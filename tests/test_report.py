@@ -1,5 +1,6 @@
 """The report: right numbers, harmless with hostile values, self-contained, and fitting its window."""
 
+import base64
 import contextlib
 import datetime as dt
 import html
@@ -18,19 +19,22 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from matplotlib.image import imread
 
 from fake_detector import FakeDetector, office_table
 from unwonted import DAGMM, DMDN, DSEBM, DMDNClassifier
 from unwonted.cli import main
 from unwonted.encode import Encoder
 from unwonted.errors import DataError, DataWarning
-from unwonted.explain import Expected, Explanation, Reason
+from unwonted.explain import Expected, Explanation, Picture, Reason
 from unwonted.metrics import evaluate, normal_mask
 from unwonted.models.base import ColumnModel
 from unwonted.report import build_report, write_report
 from unwonted.report.curves import curve
 from unwonted.report.findings import bars
+from unwonted.report.pictures import picture
 from unwonted.report.scores import histogram, training
+from unwonted.report.ticks import decades, labels
 from unwonted.sources import write_table
 
 NORMAL, _ = office_table(600, seed=1)
@@ -103,6 +107,15 @@ def hostile_page():
     )
     labels = [HOSTILE if label != "ordinary" else label for label in LABELS]
     return build_report(detector, table, labels, ["ordinary"], HOSTILE * 3)
+
+
+@pytest.fixture(scope="module")
+def large_page():
+    """A page whose contributions go into the hundred thousands."""
+    detector = OfficeDetector(NORMAL)
+    contributions = detector.contributions
+    detector.contributions = lambda X: 1e5 * contributions(X)
+    return build_report(detector, TABLE)
 
 
 def test_the_page_is_self_contained_and_well_formed(page):
@@ -342,7 +355,7 @@ def _browser() -> str:
 
 
 def _measured(page: str, folder: Path) -> dict[str, list[int]]:
-    """Opens a page at several widths, everything unfolded; its widths, requests and scripts."""
+    """Opens a page at several widths, everything unfolded; its widths, requests, scripts and broken figures."""
     frame = "<iframe data-width={0} style='width:{0}px;height:900px;border:0' srcdoc=\"{1}\"></iframe>"
     source = html.escape(page, quote=True)
     harness = folder / "harness.html"
@@ -351,12 +364,19 @@ def _measured(page: str, folder: Path) -> dict[str, list[int]]:
         + "".join(frame.format(width, source) for width in (1280, 400))
         + """<script>addEventListener("load", () => {
           const seen = {};
+          const lines = each => {
+            const range = each.ownerDocument.createRange();
+            range.selectNodeContents(each);
+            return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+          };
           for (const frame of document.querySelectorAll("iframe")) {
             const inside = frame.contentDocument, root = inside.documentElement;
             inside.querySelectorAll("details").forEach(each => each.open = true);
             seen[frame.dataset.width] = [root.scrollWidth, root.clientWidth, inside.scripts.length,
               frame.contentWindow.performance.getEntriesByType("resource").length,
-              inside.querySelectorAll("details[open] svg").length, root.scrollHeight];
+              inside.querySelectorAll("details[open] svg").length, root.scrollHeight,
+              [...inside.querySelectorAll(".rank, .figureless, .schema td:nth-child(2)")]
+                .filter(each => lines(each) > 1).length];
           }
           document.body.replaceChildren(JSON.stringify(seen));
         });</script>""",
@@ -372,13 +392,13 @@ def _measured(page: str, folder: Path) -> dict[str, list[int]]:
     return json.loads(html.unescape(run.stdout[run.stdout.index("{") : run.stdout.rindex("}") + 1]))
 
 
-@pytest.mark.parametrize("which", ["page", "hostile_page"])
+@pytest.mark.parametrize("which", ["page", "hostile_page", "large_page"])
 def test_in_a_browser_it_fits_asks_for_nothing_and_runs_nothing(which, request, tmp_path):
     measured = _measured(request.getfixturevalue(which), tmp_path)
     assert set(measured) == {"1280", "400"}
-    for width, (needed, given, scripts, requests, drawings, height) in measured.items():
+    for width, (needed, given, scripts, requests, drawings, height, broken) in measured.items():
         assert needed <= given <= int(width)
-        assert scripts == requests == 0
+        assert scripts == requests == broken == 0
         assert drawings >= 10
         assert height > 3000
 
@@ -451,14 +471,17 @@ def test_a_record_that_is_kept_differs_in_nothing_from_the_nearest_one_however_i
     assert {usual for columns in alike for _, usual in columns.values()} >= {"true", "false", "007", "012"}
 
 
-def test_a_difference_too_small_for_four_digits_is_shown_in_full():
+def test_a_difference_too_small_for_four_digits_is_shown_in_as_many_as_it_takes():
     table = _of_all_kinds()
     detector = DMDN(random_state=0).untrained().fit(table)
     kept = detector.exemplars_.slice(0, 1)
     at = kept.column_names.index("north")
     north = kept["north"][0].as_py()
     page = build_report(detector, kept.set_column(at, "north", pa.array([north + 1e-9])))
-    assert _pairs(page, "Columns that differ") == [{"north": (str(north + 1e-9), str(north))}]
+    ((column, (seen, usual)),) = _pairs(page, "Columns that differ")[0].items()
+    assert column == "north"
+    assert float(seen) - float(usual) == pytest.approx(1e-9, rel=0.6)
+    assert max(len(seen), len(usual)) <= 13
 
 
 def test_context_tells_which_record_it_was_by_whole_numbers_and_neither_constants_nor_labels():
@@ -589,3 +612,55 @@ def test_one_is_counted_as_one(detector, tmp_path):
     with contextlib.redirect_stderr(told):
         assert main(["report", str(model), str(data), "-o", str(tmp_path / "r.html")]) == 0
     assert "report on 1 record;" in told.getvalue()
+
+
+def _panels(shown: Picture) -> list[np.ndarray]:
+    """The reds of each panel's pixels."""
+    pictures = re.findall('base64,([^"]*)', picture(shown))
+    return [imread(io.BytesIO(base64.b64decode(png)))[..., 0] for png in pictures]
+
+
+def test_channels_of_different_units_have_a_scale_each_and_an_images_channels_one():
+    seen = np.array([[0.0, 5e6], [1.0, 5e6 + 1000], [2.0, 5e6 + 2000]])
+    nearest = np.array([[1.0, 5e6], [1.0, 5e6], [0.0, np.nan]])
+    grey, beside, heat = _panels(Picture(seen, nearest, np.array([[0.0, -1.0], [0.0, 0.0], [0.5, 0.0]])))
+    assert grey == pytest.approx(np.array([[0, 0.5, 1], [0, 0.5, 1]]), abs=0.01)
+    assert beside[0] == pytest.approx([0.5, 0.5, 0], abs=0.01)
+    assert beside[1, :2] == pytest.approx([0, 0])
+    assert len(set(heat[0, :2])) == 1
+    assert heat[1, 0] < heat[0, 0] < heat[0, 2]  # on one scale: what adds less is paler
+    image = np.stack([np.array([[0.0, 4.0]]), np.array([[2.0, 4.0]])], 2)
+    assert _panels(Picture(image, None, image))[0] == pytest.approx(np.array([[0.0, 1.0]]))
+    assert _panels(Picture(seen, seen - [1, 0], seen))[0][0] == pytest.approx([1 / 3, 2 / 3, 1], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "said"),
+    [
+        ([52.44, 52.46, 52.48], ["52.44", "52.46", "52.48"]),
+        ([0.0, 1e76, 1e152], ["0", "1e76", "1e152"]),
+        ([0.0, 1.0, 1e3, 1e6, 1e9], ["0", "1", "1k", "1M", "1G"]),
+        ([-0.1, 5e-18, 0.1], ["−0.1", "0", "0.1"]),
+        ([1_704_060_000.0, 1_704_080_000.0], ["1.70406G", "1.70408G"]),
+        ([0.0, 2.5e-7, 5e-7], ["0", "2.5e−7", "5e−7"]),
+        ([0.0, 1.5, 3.0], ["0", "1.5", "3"]),
+    ],
+)
+def test_neighbouring_ticks_are_told_apart_and_short(ticks, said):
+    assert labels(ticks) == said
+
+
+def test_decades_leave_zero_its_room():
+    assert decades(0.0, 1.4e300, 1.0) == pytest.approx([0.0, 1e76, 1e152, 1e228])
+    assert decades(0.0, 900.0, 1.0) == [0.0, 1.0, 10.0, 100.0]
+
+
+def test_an_axis_of_a_narrow_column_has_no_tick_twice(detector, monkeypatch):
+    grid = np.linspace(52.44, 52.52, 200)
+    expected = Expected("", (52.46, 52.5), (), (), tuple(grid), tuple(np.exp(-(((grid - 52.48) / 0.01) ** 2))))
+    reason = Reason("hour", "", 52.5, 5.0, 5.0, expected, "")
+    monkeypatch.setattr(detector, "explain", lambda X, top: [Explanation(0, 5.0, 0.1, False, (reason,), None)])
+    page = build_report(detector, TABLE.slice(0, 1))
+    (figure,) = re.findall(r'<svg[^>]*aria-label="Expected values.*?</svg>', page, re.DOTALL)
+    ticks = re.findall(r"<text[^>]*>(.*?)</text>", figure)
+    assert len(ticks) == len(set(ticks)) > 2

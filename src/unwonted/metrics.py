@@ -1,6 +1,7 @@
 """How well scores and alerts agree with labels: AUROC, AUPRC, F1 and the rest, thin over scikit-learn."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ def evaluate(
     """Quality of scores and alerts against labels; an anomaly is the positive class throughout.
 
     Args:
-        scores: Anomaly scores, shape (n,), higher = stranger.
+        scores: Anomaly scores, shape (n,), higher = stranger; infinite ones too.
         is_anomaly: Truth, booleans of shape (n,).
         alerts: Which records were called anomalous, booleans of shape (n,).
         alert_rate: The rate the alerts were asked for; passed through.
@@ -36,14 +37,14 @@ def evaluate(
         records), threshold, n. Plain Python numbers.
 
     Raises:
-        DataError: The labels are of one class only, or the lengths differ.
+        DataError: A score or a label is missing, the labels are of one class only, or the lengths differ.
 
     Example:
         >>> result = evaluate([1, 2, 3, 4], [0, 0, 1, 1], [0, 1, 1, 1], alert_rate=0.5, threshold=1.5)
         >>> result["auroc"], result["recall"], result["alert_share_normal"], result["confusion"]
         (1.0, 1.0, 0.5, {'tn': 1, 'fp': 1, 'fn': 0, 'tp': 2})
     """
-    score, truth, alert = _columns(scores, is_anomaly, alerts)
+    score, truth, alert = _columns(scores, _flags(is_anomaly), alerts)
     found = classification(truth, alert)
     cells = found["confusion"]
     return {
@@ -88,7 +89,7 @@ def reliability(probability: ArrayLike, truth: ArrayLike, bins: int = 10) -> lis
     >>> reliability([0.1, 0.2, 0.9], [False, True, True], bins=2)
     [{'n': 2, 'probability': 0.15000000000000002, 'share': 0.5}, {'n': 1, 'probability': 0.9, 'share': 1.0}]
     """
-    p, so = np.asarray(probability, dtype=np.float64), np.asarray(truth, dtype=bool)
+    p, so = _numbers(probability, "probability"), np.asarray(truth, dtype=bool)
     place = np.clip((p * bins).astype(int), 0, bins - 1)
     return [
         {"n": int(here.sum()), "probability": float(p[here].mean()), "share": float(so[here].mean())}
@@ -102,10 +103,15 @@ def calibration_error(probability: ArrayLike, truth: ArrayLike, bins: int = 10) 
 
     Source: Naeini et al. (2015).
 
+    Raises:
+        DataError: There are no records, or a probability is missing.
+
     >>> round(calibration_error([0.1, 0.2, 0.9], [False, True, True], bins=2), 4)
     0.2667
     """
     found = reliability(probability, truth, bins)
+    if not found:
+        raise DataError("There are no records; how well probabilities are calibrated is measured on some.")
     total = sum(entry["n"] for entry in found)
     return sum(entry["n"] * abs(entry["probability"] - entry["share"]) for entry in found) / total
 
@@ -117,7 +123,7 @@ def detection_by_category(
 
     Args:
         alerts: Which records were called anomalous, booleans of shape (n,).
-        scores: Anomaly scores, shape (n,), higher = stranger.
+        scores: Anomaly scores, shape (n,), higher = stranger; infinite ones too.
         categories: The kind of each record, n values, compared as text.
         normal: Which records are normal, booleans of shape (n,).
 
@@ -126,7 +132,7 @@ def detection_by_category(
         auroc (this kind against all normal records).
 
     Raises:
-        DataError: The labels are of one class only, or the lengths differ.
+        DataError: A score or a label is missing, the labels are of one class only, or the lengths differ.
 
     Example:
         >>> detection_by_category([0, 0, 1, 0], [1, 2, 3, 1], ["ok", "ok", "scan", "leak"], [1, 1, 0, 0])
@@ -134,7 +140,7 @@ def detection_by_category(
         [{'category': 'leak', 'n': 1, 'alerts': 0, 'recall': 0.0, 'auroc': 0.25},
          {'category': 'scan', 'n': 1, 'alerts': 1, 'recall': 1.0, 'auroc': 1.0}]
     """
-    score, truth, alert = _columns(scores, ~np.asarray(normal, dtype=bool), alerts)
+    score, truth, alert = _columns(scores, ~_flags(normal), alerts)
     kinds = np.array([str(category) for category in categories], dtype=object)
     if kinds.size != truth.size:
         raise DataError(f"There are {kinds.size} categories for {truth.size} records; give one for each.")
@@ -149,10 +155,10 @@ def detection_by_category(
 
 
 def _columns(
-    scores: ArrayLike, is_anomaly: ArrayLike, alerts: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
-    score = np.asarray(scores, dtype=np.float64)
-    truth, alert = np.asarray(is_anomaly, dtype=bool), np.asarray(alerts, dtype=bool)
+    scores: ArrayLike, truth: NDArray[np.bool_], alerts: ArrayLike
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The rank of each score, for only their order counts and infinity has a place in it; truth and alerts."""
+    score, alert = _numbers(scores, "score"), np.asarray(alerts, dtype=bool)
     if not score.shape == truth.shape == alert.shape:
         raise DataError(
             f"Scores, labels and alerts differ in shape ({score.shape}, {truth.shape}, {alert.shape}); "
@@ -163,7 +169,23 @@ def _columns(
         all_of = "The only record is" if truth.size == 1 else f"All {truth.size:,} records are"
         found = f"{all_of} labelled {kind}" if truth.size else "There are no records"
         raise DataError(f"{found}; measuring needs normal and anomalous ones: check the label and its values.")
-    return score, truth, alert
+    return np.unique(score, return_inverse=True)[1], truth, alert
+
+
+def _flags(values: ArrayLike) -> NDArray[np.bool_]:
+    """Truth as booleans; a missing one would count as true."""
+    given = np.asarray(values)
+    missing = sum(value is None or bool(value != value) for value in given.tolist()) if given.dtype.kind in "fO" else 0
+    if missing:
+        raise DataError(f"{missing:,} of {given.size:,} labels are missing; leave these records out.")
+    return given.astype(bool)
+
+
+def _numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
+    numbers = np.asarray(values, dtype=np.float64)
+    if np.isnan(numbers).any():
+        raise DataError(f"A {what} is missing (NaN) for {np.isnan(numbers).sum():,} of {numbers.size:,} records.")
+    return numbers
 
 
 def normal_mask(labels: Sequence[Any], normal: Sequence[Any]) -> NDArray[np.bool_]:
@@ -184,8 +206,9 @@ def _canonical(value: Any) -> str | None:
     text = str(value).strip()
     if text.lower() in ("false", "true"):
         return str(int(text.lower() == "true"))
-    try:
+    with suppress(ValueError):
+        return str(int(text))  # before a float, which has not all of its digits
+    with suppress(ValueError):
         size = float(text)
-    except ValueError:
-        return text
-    return str(int(size)) if size.is_integer() else text
+        return str(int(size)) if size.is_integer() else text
+    return text

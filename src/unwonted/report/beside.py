@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from unwonted.arrays import Arrays
 from unwonted.explain.nearest import nearest
-from unwonted.words import in_full, text_of
+from unwonted.words import text_of
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -52,8 +52,18 @@ def _pair(column: str, seen: Any, usual: Any, telling: bool) -> Pair:
     texts = _text(seen), _text(usual)
     differs = seen != usual
     if differs and texts[0] == texts[1]:
-        texts = in_full(seen), in_full(usual)
+        texts = _told_apart(seen, usual)
     return Pair(column, *texts, differs, telling)
+
+
+def _told_apart(seen: float, usual: float) -> tuple[str, str]:
+    """Two numbers with the fewest digits that differ; 17 do for all."""
+    texts = ("", "")
+    for digits in range(5, 18):
+        texts = f"{seen:,.{digits}g}".replace("-", "−"), f"{usual:,.{digits}g}".replace("-", "−")
+        if texts[0] != texts[1]:
+            break
+    return texts
 
 
 def _text(cell: Any) -> str:

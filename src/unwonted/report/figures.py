@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import (
-    EngFormatter,
     FixedLocator,
     FuncFormatter,
     LinearLocator,
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from unwonted.report.curves import Curve
 from unwonted.report.quality import Rates
 from unwonted.report.scores import Histogram, Training
+from unwonted.report.ticks import Short, decades
 from unwonted.words import percent
 
 __all__ = ["expectation", "precision_recall", "roc", "scores", "training"]
@@ -113,14 +113,14 @@ def expectation(curve: Curve, name: str) -> Markup:
                 axes.set_xscale("log")
             else:
                 axes.set_xscale("symlog", linthresh=curve.linear_below, linscale=0.6)
-            axes.xaxis.set_major_locator(FixedLocator(_decades(low, curve.limits[1], curve.linear_below)))
+            axes.xaxis.set_major_locator(FixedLocator(decades(low, curve.limits[1], curve.linear_below)))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
         elif curve.around_the_clock:
             axes.xaxis.set_major_locator(LinearLocator(5))
         else:
             axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+        axes.xaxis.set_major_formatter(Short())
         axes.set_xlim(*curve.limits)
         axes.set_ylim(0, 1.12)
         axes.yaxis.set_visible(False)
@@ -157,7 +157,7 @@ def scores(histogram: Histogram, name: str = "scores") -> Markup:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value)))
+        axes.xaxis.set_major_formatter(Short())
         axes.set_xlabel("score")
         axes.set_ylabel("share of records")
         if edges[0] <= histogram.threshold <= edges[-1]:
@@ -244,25 +244,3 @@ def _rate_curve(axes: Axes, rates: Rates) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
-
-
-def _decades(low: float, high: float, smallest: float, at_most: int = 4) -> Sequence[float]:
-    """Powers of ten between two limits, thinned; zero where the scale passes through it."""
-    first = math.ceil(math.log10(max(low, smallest if low <= 0 else low)) - 1e-9)
-    last = math.floor(math.log10(high) + 1e-9)
-    step = max(1, math.ceil((last - first + 1) / at_most))
-    ticks = [10.0**exponent for exponent in range(first, last + 1, step)]
-    if low <= 0:
-        ticks = [0.0, *ticks]
-    return ticks if len(ticks) > 1 else [low, high]
-
-
-def _short(value: float) -> str:
-    """A tick label: 1200000 as 1.2M.
-
-    >>> _short(1_200_000), _short(0.25), _short(0), _short(-40)
-    ('1.2M', '0.25', '0', '−40')
-    """
-    if 0 < abs(value) < 1e3:
-        return f"{value:.3g}".replace("-", "−")
-    return EngFormatter(sep="")(value).replace("-", "−")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import matplotlib
@@ -23,18 +24,16 @@ TALLEST, WIDEST = 168, 420  # of a picture on the page, in its pixels
 def picture(shown: "Picture") -> Markup:
     """The record, the nearest normal one and the contributions side by side, as inline PNGs.
 
-    Sequences have time from left to right and a row for each channel. Contributions are red where they add to the score
-    and blue where they take from it.
+    Sequences have time from left to right and a row for each channel, from its least value, black, to its largest,
+    white; images have one such scale. Contributions are red where they add to the score and blue where they take from
+    it.
     """
-    grids = [("seen", _flat(shown.seen)), ("nearest normal", None if shown.nearest is None else _flat(shown.nearest))]
-    seen = grids[0][1]
-    assert seen is not None
-    low, high = float(seen.min()), float(seen.max())
-    panels = [
-        _panel(name, matplotlib.colormaps["gray"](_within(grid, low, high)), grid.shape)
-        for name, grid in grids
-        if grid is not None
-    ]
+    grids = [("seen", _flat(shown.seen))]
+    if shown.nearest is not None:
+        grids.append(("nearest normal", _flat(shown.nearest)))
+    low, high = _ends([grid for _, grid in grids], axis=1 if shown.seen.ndim == 2 else None)
+    gray = matplotlib.colormaps["gray"]
+    panels = [_panel(name, gray(_within(grid, low, high)), grid.shape) for name, grid in grids]
     heat = _flat(shown.heat, total=True)
     most = float(np.abs(heat).max()) or 1.0
     panels.append(_panel("adds to the score", matplotlib.colormaps["coolwarm"](_within(heat, -most, most)), heat.shape))
@@ -49,9 +48,15 @@ def _flat(grid: Floats, total: bool = False) -> Floats:
     return flat
 
 
-def _within(grid: Floats, low: float, high: float) -> Floats:
+def _ends(grids: Sequence[Floats], axis: int | None) -> tuple[Floats, Floats]:
+    """The least and the largest of all values, along an axis or, with None, in the whole."""
+    together = np.concatenate(grids, axis=1)
+    return np.nanmin(together, axis, keepdims=True), np.nanmax(together, axis, keepdims=True)
+
+
+def _within(grid: Floats, low: Floats | float, high: Floats | float) -> Floats:
     with np.errstate(invalid="ignore"):
-        scaled: Floats = np.clip((grid - low) / ((high - low) or 1.0), 0.0, 1.0)
+        scaled: Floats = np.clip((grid - low) / np.where(np.greater(high, low), np.subtract(high, low), 1.0), 0.0, 1.0)
     return np.ma.masked_invalid(scaled)
 
 

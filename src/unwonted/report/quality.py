@@ -61,9 +61,9 @@ def quality(
     threshold: float,
 ) -> Quality:
     """Metrics and curves of scores against labels; both classes have to occur."""
+    measured: Mapping[str, Any] = evaluate(scores, anomaly, alerts, alert_rate=alert_rate, threshold=threshold)
+    found = detection_by_category(alerts, scores, categories, ~anomaly)
     finite = np.nan_to_num(scores, posinf=np.finfo(np.float64).max, neginf=np.finfo(np.float64).min)
-    measured: Mapping[str, Any] = evaluate(finite, anomaly, alerts, alert_rate=alert_rate, threshold=threshold)
-    found = detection_by_category(alerts, finite, categories, ~anomaly)
     false_rate, true_rate, _ = roc_curve(anomaly, finite)
     precision, recall, _ = precision_recall_curve(anomaly, finite)
     confusion = measured["confusion"]
