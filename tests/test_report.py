@@ -471,6 +471,16 @@ def test_a_record_that_is_kept_differs_in_nothing_from_the_nearest_one_however_i
     assert {usual for columns in alike for _, usual in columns.values()} >= {"true", "false", "007", "012"}
 
 
+def test_ones_and_zeros_stay_ones_and_zeros():
+    rng = np.random.default_rng(0)
+    table = pa.table({"remote": rng.integers(0, 2, 400), "admin": rng.random(400) < 0.5, "x": rng.normal(size=400)})
+    detector = DMDN(random_state=0).untrained().fit(table)
+    page = build_report(detector, table, top=60)
+    shown = [columns for what in ("Columns that differ", "Columns that agree") for columns in _pairs(page, what)]
+    cells = {name: {cell for columns in shown for cell in columns.get(name, ())} for name in ("remote", "admin")}
+    assert cells == {"remote": {"0", "1"}, "admin": {"false", "true"}}
+
+
 def test_a_difference_too_small_for_four_digits_is_shown_in_as_many_as_it_takes():
     table = _of_all_kinds()
     detector = DMDN(random_state=0).untrained().fit(table)

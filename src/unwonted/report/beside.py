@@ -30,22 +30,32 @@ class Pair:
     telling: bool
 
 
-def beside(detector: "Estimator", records: pa.Table | Arrays, telling: Sequence[Set[str]]) -> list[tuple[Pair, ...]]:
+def beside(
+    detector: "Estimator", records: pa.Table | Arrays, telling: Sequence[Set[str]], digits: Set[str] = frozenset()
+) -> list[tuple[Pair, ...]]:
     """For each selected record of a table its columns beside the nearest normal record's; none where none is kept.
 
     Args:
         detector: a fitted detector.
         records: as its schema selects them.
         telling: for each record the columns that make it strange; they come first.
+        digits: columns of yes and no that were given as 1 and 0, and are shown so.
     """
     if isinstance(records, Arrays) or (near := nearest(detector, detector.encoder_.transform(records))) is None:
         return [()] * records.num_rows
     kept = detector.exemplars_.take(pa.array(near))
     assert not isinstance(kept, Arrays)
     return [
-        tuple(_pair(name, seen[name], usual[name], name in told) for name in sorted(seen, key=lambda c: c not in told))
+        tuple(
+            _pair(name, _as_given(seen[name], name in digits), _as_given(usual[name], name in digits), name in told)
+            for name in sorted(seen, key=lambda c: c not in told)
+        )
         for seen, usual, told in zip(records.to_pylist(), kept.to_pylist(), telling, strict=True)
     ]
+
+
+def _as_given(flag: Any, digits: bool) -> Any:
+    return {"true": 1, "false": 0}.get(flag, flag) if digits else flag
 
 
 def _pair(column: str, seen: Any, usual: Any, telling: bool) -> Pair:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 
 from unwonted.arrays import Arrays, Layout
+from unwonted.coerce import is_text
 from unwonted.errors import DataError
 from unwonted.familiar import familiar
 from unwonted.report.beside import beside
@@ -133,7 +134,9 @@ def _findings(
     telling = [{reason.column for reason in explanation.reasons} for explanation in explanations]
     context = [(name, head[name].to_pylist()) for name in _context(detector, table, labels)]
     chosen = records.take(rows)
-    views = zip(rows.tolist(), _predicted(detector, chosen), beside(detector, chosen, telling), strict=True)
+    flags = {column.name for column in detector.schema_.columns if column.kind is Kind.BOOLEAN}
+    digits = {name for name in flags.intersection(head.column_names) if not _is_said(head.schema.field(name).type)}
+    views = zip(rows.tolist(), _predicted(detector, chosen), beside(detector, chosen, telling, digits), strict=True)
     shown = [
         Shown(
             row,
@@ -147,6 +150,11 @@ def _findings(
     contributions = np.asarray(detector.contributions(head), dtype=np.float64)
     hours = {column.name for column in detector.schema_.columns if column.kind is Kind.DATETIME}
     return findings(explanations, contributions, detector.columns_, shown, hours)
+
+
+def _is_said(kind: pa.DataType) -> bool:
+    """Whether a column says yes and no in words."""
+    return bool(is_text(kind) or pa.types.is_boolean(kind))
 
 
 def _headline(n: int, alerts: int) -> str:
