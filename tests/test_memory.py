@@ -105,6 +105,19 @@ def test_a_rare_category_is_further_off_than_a_common_one() -> None:
     assert common == 0 < seen < new
 
 
+def test_infinite_numbers_leave_the_others_their_distances() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=300), rng.normal(size=300)
+    x[::5] = np.inf
+    there = Remembered(pa.table({"x": x, "y": y}), 300)
+    new = np.append(rng.normal(size=40), [0.0, 0.0])
+    found = there.shares(pa.table({"x": [np.inf] * 40 + [0.0, -np.inf], "y": new}))
+    apart = np.sort(np.abs(new[:40, None] - y[::5]), axis=1)[:, :3].mean(1) / y.std()
+    assert (found[:41].sum(1) < 2).all()
+    assert np.corrcoef(found[:40, 1], apart)[0, 1] > 0.95
+    assert found[41].sum() > 100  # which is news
+
+
 def test_gaps_are_far_from_values() -> None:
     kept = behaviour(300)
     there = Remembered(kept, 300)

@@ -10,8 +10,9 @@ from torch.nn import functional
 from unwonted.nets import register_derived
 from unwonted.parts import NOVEL, CategoricalPart, CyclicPart, NumericPart, Part
 
-__all__ = ["Asked"]
+__all__ = ["LEAST_SCALE", "Asked"]
 
+LEAST_SCALE = 0.1  # of a component, in standard deviations of the column
 LARGEST_LOG_SCALE = 5.0
 CIRCLE_SCALE = 2.0  # largest σ on a circle of 2π, a third of the way round
 
@@ -86,7 +87,7 @@ class Asked(nn.Module):
         self.any_atoms = bool((sizes[place] > 1 + gaps.long()).any())
 
     @classmethod
-    def every(cls, parts: Sequence[Part], exact: bool, least_scale: float) -> "Asked":
+    def every(cls, parts: Sequence[Part], exact: bool) -> "Asked":
         """All parts; see `DensityHeads` for `exact`."""
         kinds = tuple(map(_kind, parts))
         if not exact:  # a value that stands for no bin has one of width 0: one law serves both
@@ -103,7 +104,7 @@ class Asked(nn.Module):
             "log_seen": torch.log1p(-novelty),
             "log_novel": (novelty / torch.tensor([getattr(part, "unseen", 1.0) for part in parts])).log(),
             "missing": torch.tensor([part.gap for part in parts]),
-            "largest_log_scale": torch.where(circles, math.log(CIRCLE_SCALE - least_scale), LARGEST_LOG_SCALE),
+            "largest_log_scale": torch.where(circles, math.log(CIRCLE_SCALE - LEAST_SCALE), LARGEST_LOG_SCALE),
             "rows": torch.arange(int(sizes.sum())),
             "shared": torch.tensor([x for shares in shared for x in shares], dtype=torch.float32),
         }

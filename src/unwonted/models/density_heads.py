@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from unwonted.density import mixture_log_mass, smoothed_mixture_log_density, wrapped_mixture_log_density
 from unwonted.encode import Encoded
-from unwonted.models.asked import Asked
+from unwonted.models.asked import LEAST_SCALE, Asked
 from unwonted.nets import bounded
 from unwonted.parts import NOVEL, VALUE, Part
 
@@ -37,7 +37,6 @@ class DensityHeads(nn.Module):
         parts: What is distributed.
         width: Of what the network has read.
         components: K.
-        least_scale: Of a component, in standard deviations of the column.
         exact: Whether a value that stands for a bin has the mass of the bin; otherwise it counts at its density
             N(y; μ_k, σ_k² + w²/12), with the variance of its bin of width w added: a bin a millionth of a deviation
             wide would have 14 nats to pay for digits that say nothing.
@@ -45,10 +44,10 @@ class DensityHeads(nn.Module):
     Source: Bishop's mixture density network (1994) as in the DMDN paper, equations 1 to 3.
     """
 
-    def __init__(self, parts: Sequence[Part], width: int, components: int, least_scale: float, exact: bool) -> None:
+    def __init__(self, parts: Sequence[Part], width: int, components: int, exact: bool) -> None:
         super().__init__()
-        self.components, self.least_scale, self.exact = components, least_scale, exact
-        self.every = Asked.every(parts, exact, least_scale)
+        self.components, self.exact = components, exact
+        self.every = Asked.every(parts, exact)
         with torch.random.fork_rng(devices=[]):  # the caller draws the weights
             self.outcome_head = nn.Linear(width, len(self.every.rows))
             self.mixture_head = nn.Linear(width, max(1, len(self.every.place)) * 3 * components)
@@ -96,7 +95,7 @@ class DensityHeads(nn.Module):
 
     def mixtures(self, h: Tensor, asked: Asked) -> Mixture:
         """Of those asked parts that have values."""
-        return _bound(self._free(h, asked), self.least_scale, asked.ceilings)
+        return _bound(self._free(h, asked), asked.ceilings)
 
     def _free(self, h: Tensor, asked: Asked) -> Tensor:
         """What bounds make the mixtures of: logits, means and log scales, (3, K, n, valued)."""
@@ -113,18 +112,18 @@ class DensityHeads(nn.Module):
         """Log density or mass of the asked parts' values under their mixtures, (n, valued)."""
         values, widths, free = asked.values(batch.values), asked.values(batch.widths), self._free(h, asked)
         if len(asked.laws) == 1:
-            return LAWS[next(iter(asked.laws))](values, widths, free, self.least_scale, asked.ceilings)
+            return LAWS[next(iter(asked.laws))](values, widths, free, asked.ceilings)
         by_law = [
-            LAWS[law](values[:, here], widths[:, here], free[..., here], self.least_scale, asked.ceilings[here])
+            LAWS[law](values[:, here], widths[:, here], free[..., here], asked.ceilings[here])
             for law, here in asked.laws.items()
         ]
         return torch.cat(by_law, 1).index_select(1, asked.order)
 
 
-def _bound(free: Tensor, least_scale: float, ceilings: Tensor) -> Mixture:
+def _bound(free: Tensor, ceilings: Tensor) -> Mixture:
     """Mixtures by any numbers, (3, K, n, valued), whose log scales count no more than the ceilings."""
     logits, means, log_scales = free
-    scales = least_scale + log_scales.clamp(max=ceilings).exp()
+    scales = LEAST_SCALE + log_scales.clamp(max=ceilings).exp()
     return logits.log_softmax(0).permute(1, 2, 0), means.permute(1, 2, 0), scales.permute(1, 2, 0)
 
 
@@ -132,21 +131,21 @@ def _log_widths(widths: Tensor) -> Tensor:
     return widths.clamp(min=LEAST_WIDTH).log()
 
 
-def _log_density(y: Tensor, width: Tensor, free: Tensor, least_scale: float, ceilings: Tensor) -> Tensor:
+def _log_density(y: Tensor, width: Tensor, free: Tensor, ceilings: Tensor) -> Tensor:
     variance = (width.square() / 12).clamp(max=WIDEST_VARIANCE)
     logits, means, log_scales = free
-    return smoothed_mixture_log_density(y, variance, logits.log_softmax(0), means, log_scales, least_scale, ceilings)
+    return smoothed_mixture_log_density(y, variance, logits.log_softmax(0), means, log_scales, LEAST_SCALE, ceilings)
 
 
-def _log_mass(y: Tensor, width: Tensor, free: Tensor, least_scale: float, ceilings: Tensor) -> Tensor:
+def _log_mass(y: Tensor, width: Tensor, free: Tensor, ceilings: Tensor) -> Tensor:
     # Bins around 0 keep their digits however far out the value is.
-    log_weights, means, scales = _bound(free, least_scale, ceilings)
+    log_weights, means, scales = _bound(free, ceilings)
     return mixture_log_mass(-width / 2, width / 2, log_weights, means - y.unsqueeze(-1), scales)
 
 
-def _log_on_circle(y: Tensor, width: Tensor, free: Tensor, least_scale: float, ceilings: Tensor) -> Tensor:
+def _log_on_circle(y: Tensor, width: Tensor, free: Tensor, ceilings: Tensor) -> Tensor:
     period = 2 * math.pi
-    log_weights, means, scales = _bound(free, least_scale, ceilings)
+    log_weights, means, scales = _bound(free, ceilings)
     return wrapped_mixture_log_density(y, log_weights, means.remainder(period), scales, period)
 
 

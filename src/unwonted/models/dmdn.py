@@ -57,8 +57,8 @@ class DMDN(Detector):
     looks from where it looks strangest. 0 is usual, log 2 is what by a single sum one ordinary record in ten exceeds.
 
     Nats add up to what the loudest columns say. So the score is the mean of that and of where the record stands,
-    measured likewise, by Σ_j −log q_j: q_j is the share of usual records whose surprise given others is as large in
-    column j (see `Rarity`).
+    measured likewise, by Σ_j −log q_j, where q_j is the share of usual records whose surprise is as large in column j
+    given others (see `Rarity`).
 
     `DMDN(target=["bytes_out"])` gives the exact −log p(target columns | all others), several targets by the chain
     rule in the order given; nothing else is in the score then, which is in nats. It is the density on scaled axes;

@@ -23,8 +23,6 @@ __all__ = ["POOLINGS", "MaskedMixture"]
 BLOCKS = 8  # of the columns, each scored given all the others
 HALVINGS = 3  # of the columns, each half scored given the other
 WHOLLY_HIDDEN = 0.125  # share of the records of a batch
-NOISE, LEAST_SCALE = 0.05, 0.1  # of inputs in training, and of a component, in standard deviations of the column
-SMOOTHER = 2  # times as much of both where the score is by rarity
 LEAST_DOUBT = 0.02  # share of a column's uncertainty that others are taken to leave, where they leave less
 LEAST_UNCERTAINTY = 0.1  # nats that a column takes by itself; of one that takes less no share is told
 SELDOM = 0.02  # share of records whose surprise is below 0, in a column that has outcomes more than values
@@ -45,8 +43,8 @@ class MaskedMixture(ColumnModel):
     tells is noise, and counts once (so does a number that is never well told, whose surprise is not below 0 either). A
     fourth sum has all columns alike, given the other blocks: else categories would outshout numbers.
 
-    By rarity the score is the mean of that and of where the record stands by `Rarity` of each column's surprise given
-    the other blocks; the network is learnt smoother then.
+    By rarity the score is the mean of that and of where the record stands by `Rarity` of its columns' surprises, given
+    the other blocks.
 
     What training never saw is hidden where it is an input. The distributions are those of `DensityHeads`; with targets
     values have the mass of their bins.
@@ -96,8 +94,7 @@ class MaskedMixture(ColumnModel):
         self.rarity = Rarity(self.columns) if self.by_views and pooling == "rarity" else None
         with torch.random.fork_rng(devices=[]):
             self.body = ResidualMLP(len(self.reading.owner), width, depth)
-        self.smoothness = SMOOTHER if self.rarity else 1
-        self.heads = DensityHeads(parts, width, components, self.smoothness * LEAST_SCALE, exact=self.chained)
+        self.heads = DensityHeads(parts, width, components, exact=self.chained)
         initialise(self, generator)
         self.heads.start_apart()
         halvings = HALVINGS if self.by_views else 0
@@ -108,7 +105,7 @@ class MaskedMixture(ColumnModel):
     def loss(self, batch: Encoded, generator: Generator) -> Tensor:
         """Surprise of the hidden parts, over half the number of parts; with targets −log p, the sum over the chain."""
         if self.training:
-            batch = self.reading.noised(batch, self.smoothness * NOISE, generator)
+            batch = self.reading.noised(batch, generator)
         if self.chained:
             return self.part_surprise(batch).sum(1)
         hidden = self._random_hidden(len(batch), generator).to(batch.codes.device)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from unwonted.encode import Encoded, Encoder
 from unwonted.nets import register_derived
-from unwonted.parts import NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart
+from unwonted.parts import INFINITE, NOVEL, VALUE, CategoricalPart, CyclicPart, NumericPart
 
 __all__ = ["Points"]
 
@@ -72,7 +72,7 @@ class Points(nn.Module):
             valued.append(i)
             at += part.inputs
         outcomes = torch.tensor([parts[i].outcomes + 1 for i in plain], dtype=torch.long)
-        lines = [part for part in parts if isinstance(part, NumericPart)]
+        ends = [_ends(part) for part in parts if isinstance(part, NumericPart)]
         of_part = torch.tensor(encoder.column_of_part)
         round_ = [i for i in valued if isinstance(parts[i], CyclicPart)]
         straight = of_part[[valued[i] for i in numbers]]
@@ -87,8 +87,8 @@ class Points(nn.Module):
             "circles": torch.tensor(circles, dtype=torch.long),
             "plain": torch.tensor(plain, dtype=torch.long),
             "gaps": torch.tensor([parts[i].gap for i in valued]),
-            "lows": torch.tensor([part.low for part in lines]),
-            "highs": torch.tensor([part.high for part in lines]),
+            "lows": torch.tensor([low for low, _ in ends]),
+            "highs": torch.tensor([high for _, high in ends]),
             "outcomes": outcomes,
             "starts": outcomes.cumsum(0) - outcomes,
             "owner": functional.one_hot(owner, len(encoder.columns)).float(),
@@ -146,6 +146,13 @@ class Points(nn.Module):
     def _named(self, codes: Tensor) -> Tensor:
         """Position of each category among the outcomes of all parts; what is new is the last of its part."""
         return self.starts + codes[:, self.plain].remainder(self.outcomes)
+
+
+def _ends(part: NumericPart) -> tuple[float, float]:
+    """Where the least and the greatest finite number of training lie."""
+    atoms = np.array([atom for atom in part.atoms if abs(atom) < INFINITE])
+    there = [part.low, part.high, *part.located(atoms).tolist()]
+    return min(there), max(there)
 
 
 def _with_room(points: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:

@@ -1,5 +1,7 @@
 """How rare a surprise is, column by column, among those of usual records."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,8 +11,7 @@ from unwonted.models.scale import CommonScale
 
 __all__ = ["Rarity"]
 
-USUAL_SHARE = 0.25  # of the held-out records that are the least strange
-FEWEST_USUAL = 10
+USUAL_SHARE = 0.25  # of the held-out records, the least strange
 KNOTS = 64
 TAIL = 0.1  # share of the usual surprises whose mean excess tells how fast rarity grows beyond them
 LEAST_EXCESS = 1.0  # nats
@@ -53,7 +54,7 @@ class Rarity(nn.Module):
             nats: Their surprises, (n, columns).
             strangeness: Of each as a whole, (n,).
         """
-        count = min(len(nats), max(FEWEST_USUAL, int(USUAL_SHARE * len(nats))))
+        count = math.ceil(USUAL_SHARE * len(nats))
         usual = np.sort(nats[np.argsort(strangeness, kind="stable")[:count]], axis=0)
         evenly = np.linspace(0, np.log(count + 1), KNOTS)
         at = np.minimum(((count + 1) * (1 - np.exp(-evenly))).astype(int), count - 1)

@@ -13,6 +13,7 @@ __all__ = ["Reading"]
 
 BINS = 8  # of a number's range, between quantiles of its different values
 NARROWEST_BIN = 0.02  # standard deviations
+NOISE = 0.05  # standard deviations
 
 
 class Reading(nn.Module):
@@ -69,18 +70,15 @@ class Reading(nn.Module):
         seen = visible.index_select(visible.dim() - 1, self.owner[: read.shape[1]])
         return torch.cat([read * seen, outcomes], 1)
 
-    def noised(self, batch: Encoded, noise: float, generator: Generator) -> Encoded:
-        """The same records with noise on what is read of their values, and half of it on values that have a density.
-
-        Args:
-            noise: In standard deviations.
+    def noised(self, batch: Encoded, generator: Generator) -> Encoded:
+        """The same records with noise on what is read of their values, and on values that have a density.
 
         Source: the noise regularisation of Rothfuss et al. (2019).
         """
         inputs, values = batch.inputs, batch.values
-        inputs = inputs + noise * self.noisy * torch.randn(inputs.shape, generator=generator).to(inputs)
+        inputs = inputs + NOISE * self.noisy * torch.randn(inputs.shape, generator=generator).to(inputs)
         if self.any_dense:
-            values = values + noise / 2 * self.dense * torch.randn(values.shape, generator=generator).to(values)
+            values = values + NOISE / 2 * self.dense * torch.randn(values.shape, generator=generator).to(values)
         return Encoded(batch.codes, values, batch.widths, inputs)
 
 
