@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
 from unwonted.errors import DataError
+from unwonted.words import count
 
 __all__ = ["Calibration", "Promise"]
 
@@ -149,7 +150,7 @@ class Calibration:
         smallest = math.ceil(self.smallest_rate * 1e6) / 1e6
         return (
             f"at the rate {alert_rate:g} nothing can be an alert: "
-            f"with {n} calibration records ask for {smallest:g} or more"
+            f"with {count(n, 'calibration record')} ask for {smallest:g} or more"
         )
 
     def _rank(self, alert_rate: float) -> int:

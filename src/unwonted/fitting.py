@@ -17,6 +17,7 @@ from unwonted.models.base import Model, in_padded_chunks
 from unwonted.progress import lines, silent
 from unwonted.split import folds, split_rows
 from unwonted.train import History, Plan, Progress, Trainable, train
+from unwonted.words import count
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
@@ -93,7 +94,7 @@ class Fitting:
         self.calibration = self._scores(np.concatenate(calibrating)[np.isin(rows, self._calibrated_by(rows))])
         self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(self.calibration)}
         self.notices.append(
-            f"with {len(self.calibration)} records the p-values rest on {len(parts)}-fold scores: the alert rate is "
+            f"with {count(len(self.calibration), 'record')} the p-values rest on {len(parts)}-fold scores: the alert rate is "
             f"approximate, where {SMALL} records or more would promise it"
         )
 
