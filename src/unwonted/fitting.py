@@ -94,8 +94,8 @@ class Fitting:
         self.calibration = self._scores(np.concatenate(calibrating)[np.isin(rows, self._calibrated_by(rows))])
         self.counts = {"train": len(self.train_rows), "validation": 0, "calibration": len(self.calibration)}
         self.notices.append(
-            f"with {count(len(self.calibration), 'record')} the p-values rest on {len(parts)}-fold scores: the alert rate is "
-            f"approximate, where {SMALL} records or more would promise it"
+            f"with {count(len(self.calibration), 'record')} the p-values rest on {len(parts)}-fold scores: "
+            f"the alert rate is approximate, where {SMALL} records or more would promise it"
         )
 
     def _learn_anew(self, judged: Floats, judges: NDArray[np.int64], seconds: float) -> None:
