@@ -250,6 +250,7 @@ def test_text_is_in_the_users_units() -> None:
         (1e300, 1.0, "1e+300"),
         (1.5e-7, 1e-9, "1.5e-07"),
         (float("inf"), 0.0, "infinite"),
+        (12.345678, float("inf"), "12.346"),
     ],
 )
 def test_numbers_have_the_digits_that_tell_them_apart(x: float, apart: float, written: str) -> None:

@@ -72,8 +72,7 @@ def cells(pictures: list[Picture | None], top: int) -> list[tuple[Reason, ...]]:
 
 def _apart(value: float | None, usual: float | None) -> float:
     """How far two numbers are from each other; 0 where one is none."""
-    distance = abs(value - usual) if value is not None and usual is not None else 0.0
-    return distance if np.isfinite(distance) else 0.0
+    return abs(value - usual) if value is not None and usual is not None else 0.0
 
 
 def _reason(column: str, text: str, value: float | None, contribution: float, usual: str | None) -> Reason:

@@ -29,6 +29,7 @@ MODE_SHARE = 0.1  # of the highest peak, below which a peak is not named
 
 
 @torch.no_grad()
+@np.errstate(over="ignore", invalid="ignore")  # of columns from one end of what a float holds to the other
 def expected(model: "ColumnModel", part: "Part", record: "Encoded", position: int, view: int) -> Expected:
     """The distribution of one part, given what the view that the record is scored by gives it."""
     outcomes, mixture = model.conditional(record, position, view)
@@ -105,7 +106,7 @@ def _interval(
 def _apart(interval: tuple[float, float], atoms: Floats) -> float:
     """The least distance that is to be told apart; 0 where there is none."""
     numbers = atoms[np.abs(atoms) < INFINITE]
-    distances = np.append(np.diff(numbers), interval[1] - interval[0])
+    distances = np.append(np.diff(numbers), np.subtract(*interval[::-1]))
     return float(min(distances[distances > 0], default=0.0))
 
 

@@ -63,7 +63,7 @@ def plain_number(x: float, apart: float = 0.0) -> str:
     if x and not 1e-4 <= abs(x) < IN_FULL:
         return f"{x:.{DIGITS - 1}g}"
     before = math.floor(math.log10(abs(x))) + 1 if x else 1
-    telling = 1 - math.floor(math.log10(apart)) if apart > 0 else 0
+    telling = 1 - math.floor(math.log10(apart)) if 0 < apart < math.inf else 0
     decimals = max(0, min(max(DIGITS - before, telling), MOST_DIGITS - before))
     written = f"{x:,.{decimals}f}"
     return written.rstrip("0").rstrip(".") if decimals else written
