@@ -475,11 +475,11 @@ def test_ones_and_zeros_stay_ones_and_zeros():
     rng = np.random.default_rng(0)
     table = pa.table({"remote": rng.integers(0, 2, 400), "admin": rng.random(400) < 0.5, "x": rng.normal(size=400)})
     detector = DMDN(random_state=0).untrained().fit(table)
-    page = build_report(detector, table, top=60)
+    page = build_report(detector, table.slice(0, 20))  # all of which are shown
     shown = [columns for what in ("Columns that differ", "Columns that agree") for columns in _pairs(page, what)]
     cells = {name: {cell for columns in shown for cell in columns.get(name, ())} for name in ("remote", "admin")}
     assert cells["remote"] == {"0", "1"}
-    assert set() < cells["admin"] <= {"false", "true"}
+    assert cells["admin"] == {"false", "true"}
 
 
 def test_a_difference_too_small_for_four_digits_is_shown_in_as_many_as_it_takes():
