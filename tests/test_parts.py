@@ -187,3 +187,10 @@ def test_normal_scores_rank_the_training_values() -> None:
     assert abs(scores.mean()) < 0.05
     assert abs(scores.std() - 1) < 0.1
     assert (np.diff(scores[np.argsort(x)]) >= 0).all()
+
+
+@pytest.mark.parametrize(("once", "twice"), [(0, 3), (1, 0), (3, 4), (8, 40), (40, 0)])
+def test_a_category_never_seen_is_less_likely_than_one_seen_once(once: int, twice: int) -> None:
+    names = [f"once {i}" for i in range(once)] + [f"twice {i // 2}" for i in range(2 * twice)] + ["often"] * 200
+    part = CategoricalPart.fit("name", pa.array(names))
+    assert 0 < part.novelty / part.unseen < 1 / len(names)
