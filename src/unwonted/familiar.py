@@ -17,8 +17,8 @@ FOUND_AGAIN = 0.5
 """Share of the model's stored training records above which a file is taken for the training file."""
 
 
-def familiar(detector: "Estimator", records: pa.Table | Arrays) -> str | None:
-    """A sentence for who reads the alerts, where most of the records that the model keeps are among these, else None.
+def familiar(detector: "Estimator", records: pa.Table | Arrays) -> list[str]:
+    """A notice for who reads the alerts, where most of the records that the model keeps are among these, else none.
 
     Args:
         detector: A fitted detector.
@@ -26,5 +26,7 @@ def familiar(detector: "Estimator", records: pa.Table | Arrays) -> str | None:
     """
     kept = np.unique(fingerprints(detector.exemplars_))
     if not len(kept) or np.isin(kept, fingerprints(records)).mean() <= FOUND_AGAIN:
-        return None
-    return "these look like the records that the model learnt from: their share of alerts is no test of the alert rate"
+        return []
+    return [
+        "these look like the records that the model learnt from: their share of alerts is no test of the alert rate"
+    ]

@@ -67,8 +67,7 @@ def report(
             given["categories"] = table[categories].to_pylist()
     with about(files), warnings.catch_warnings():
         records, noticed = detector.schema_.select(table)
-        learnt = familiar(detector, records)
-        notices += [*noticed, *([learnt] if learnt else [])]
+        notices += [*noticed, *familiar(detector, records)]
         warnings.simplefilter("ignore", DataWarning)  # told by the notices, once
         page = build_report(detector, table, title=files[0].name, top=top, **given)
     atomic_write(output, page.encode())

@@ -51,9 +51,7 @@ def score(detector: "Estimator", table: pa.Table, terminal: Terminal) -> Scored:
     few = detector.calibration_.notice(detector.alert_rate)
     if few:
         said.append(few)
-    learnt = familiar(detector, records)
-    if learnt:
-        said.append(learnt)
+    said += familiar(detector, records)
     order = np.lexsort((np.arange(len(scores)), -scores))
     told: tuple[NDArray[Any], ...] = ()
     if isinstance(detector, ClassifierMixin):

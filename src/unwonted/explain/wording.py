@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from unwonted.parts import INFINITE, CyclicPart, NumericPart, Part
 
-__all__ = ["clock", "plain_number", "plain_text", "seen"]
+__all__ = ["EPOCH", "clock", "plain_number", "plain_text", "seen"]
 
 EPOCH = datetime.date(1970, 1, 1)  # that a time of day without a date lies on
 DIGITS = 5

@@ -9,14 +9,13 @@ import pyarrow as pa
 
 from unwonted.arrays import Arrays
 from unwonted.explain.nearest import nearest
+from unwonted.explain.wording import EPOCH
 from unwonted.words import text_of
 
 if TYPE_CHECKING:
     from unwonted.estimator import Estimator
 
 __all__ = ["Pair", "beside"]
-
-_NO_DAY = dt.date(1970, 1, 1)  # on which times without a date lie
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,6 @@ def _told_apart(seen: float, usual: float) -> tuple[str, str]:
 
 
 def _text(cell: Any) -> str:
-    if isinstance(cell, dt.datetime) and cell.date() == _NO_DAY:
+    if isinstance(cell, dt.datetime) and cell.date() == EPOCH:
         return str(cell.time())
     return text_of(cell)

@@ -114,7 +114,7 @@ def prepare(
         training=training(detector.history_),
         facts=_facts(detector.summary_),
         columns=_columns(detector, table),
-        notices=_notices(detector, noticed, familiar(detector, records)),
+        notices=_notices(detector, [*noticed, *familiar(detector, records)]),
         quality=measured,
         unjudged=unjudged,
     )
@@ -213,9 +213,9 @@ def _predicted(detector: "Estimator", records: pa.Table | Arrays) -> list[str]:
     return [f"{text_of(label)}, {percent(p)}" for label, p in zip(labels, probabilities.max(1).tolist(), strict=True)]
 
 
-def _notices(detector: "Estimator", noticed: Sequence[str], learnt: str | None) -> tuple[str, ...]:
+def _notices(detector: "Estimator", noticed: Sequence[str]) -> tuple[str, ...]:
     """What was noticed in training and in these records, but for what stands beside the columns."""
-    told = dict.fromkeys((*detector.notices_, *noticed, *([learnt] if learnt else [])))
+    told = dict.fromkeys((*detector.notices_, *noticed))
     return tuple(notice for notice in told if notice not in detector.schema_.notices)
 
 
